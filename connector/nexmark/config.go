@@ -1,0 +1,57 @@
+package nexmark
+
+import (
+	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+)
+
+// WatermarkDelay is how far behind the latest event time an event may come: what a job says to the engine
+// beside Event.Time. It covers groups of up to four seconds of events.
+const WatermarkDelay = 4 * time.Second
+
+// maxEvents keeps the arithmetic on event numbers within 64 bits.
+const maxEvents = 1 << 53
+
+// Config is all that the events depend on, and whether they come in real time. Two sources of equal
+// configuration make the same events, on every machine and at every parallelism. Zero values are defaults.
+type Config struct {
+	// Events is the number of events, at most 2^53; 0 for no end.
+	Events int64
+	// Rate is the number of events in a second of event time; default 100,000.
+	Rate int64
+	// Seed chooses one of many equally good sets of events; default 1.
+	Seed uint64
+	// Group is the number of events within which their order is shuffled, at most 2^31; default 1, ordered by
+	// time. A multiple of 953 is no shuffle: it repeats events.
+	Group int64
+	// Pace holds each event back until its event time, counted from the start of reading, has passed on the
+	// clock. Otherwise events come as fast as they are taken.
+	Pace bool
+}
+
+// withDefaults replaces zeros.
+func (c Config) withDefaults() Config {
+	if c.Rate == 0 {
+		c.Rate = 100_000
+	}
+	if c.Seed == 0 {
+		c.Seed = 1
+	}
+	if c.Group == 0 {
+		c.Group = 1
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	switch {
+	case c.Events < 0 || c.Events > maxEvents:
+		return base.Errorf(base.Config, "nexmark: events is %d; it must be 0 (no end) to 2^53", c.Events)
+	case c.Rate < 0:
+		return base.Errorf(base.Config, "nexmark: rate is %d events per second; it must be positive", c.Rate)
+	case c.Group < 0 || c.Group > 1<<31:
+		return base.Errorf(base.Config, "nexmark: group is %d events; it must be 1 to 2^31", c.Group)
+	}
+	return nil
+}

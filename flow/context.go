@@ -1,0 +1,101 @@
+package flow
+
+import (
+	"context"
+	"errors"
+)
+
+// Context is the record or timer that a function is processing. It is valid during the call it was passed
+// to, on the goroutine of that call.
+type Context struct {
+	// Context ends when the task must stop; pass it to calls that block.
+	context.Context
+	// Time is the event time of the record or timer in milliseconds, or NoTime.
+	Time int64
+	// Watermark is the operator's event time in milliseconds: rows with an earlier time are late.
+	Watermark int64
+
+	engine Engine
+	slot   uint32
+	active bool
+}
+
+// ErrOutsideCall is returned when state is used with a Context whose call has ended.
+var ErrOutsideCall = errors.New("state or timer used outside the call that its Context was passed to")
+
+// ErrNoTimers is returned when a function asks for a timer but has no OnTimer method.
+var ErrNoTimers = errors.New("the function has no OnTimer method to call when a timer fires")
+
+// Engine is what stands behind a Context. It is implemented by Aquifer.
+type Engine interface {
+	// Key returns a pointer to the key being processed, a *K.
+	Key() any
+	// RegisterEventTimer and the others are those of Context.
+	RegisterEventTimer(slot uint32, time int64) error
+	RegisterProcessingTimer(slot uint32, time int64) error
+	CancelEventTimer(slot uint32, time int64) error
+	CancelProcessingTimer(slot uint32, time int64) error
+	// ProcessingTime is the machine's time in milliseconds.
+	ProcessingTime() int64
+}
+
+// NewContext returns a context for the engine to enter and leave.
+func NewContext(ctx context.Context, engine Engine) *Context {
+	return &Context{Context: ctx, engine: engine, Time: NoTime, Watermark: NoTime}
+}
+
+// Enter makes the context that of a record or timer of the key in the given slot. It is for the engine.
+func (c *Context) Enter(slot uint32, time int64) { c.slot, c.Time, c.active = slot, time, true }
+
+// Leave ends what Enter began. It is for the engine.
+func (c *Context) Leave() { c.active = false }
+
+// Slot returns the place of the key in the hot tables, and whether the context is in use. It is for the
+// engine.
+func (c *Context) Slot() (slot uint32, active bool) { return c.slot, c.active }
+
+// Key returns the key of the record or timer being processed. K must be the type of the stream's key.
+func Key[K comparable](c *Context) K { return *c.engine.Key().(*K) }
+
+// RegisterEventTimer asks for a call of OnTimer for this key when event time reaches the given time, in
+// milliseconds. Registering a time twice is the same as once.
+func (c *Context) RegisterEventTimer(time int64) error {
+	if !c.active {
+		return ErrOutsideCall
+	}
+	return c.engine.RegisterEventTimer(c.slot, time)
+}
+
+// CancelEventTimer takes back RegisterEventTimer.
+func (c *Context) CancelEventTimer(time int64) error {
+	if !c.active {
+		return ErrOutsideCall
+	}
+	return c.engine.CancelEventTimer(c.slot, time)
+}
+
+// RegisterProcessingTimer asks for a call of OnTimer for this key when the machine's clock reaches the
+// given time, in milliseconds since 1970 UTC.
+func (c *Context) RegisterProcessingTimer(time int64) error {
+	if !c.active {
+		return ErrOutsideCall
+	}
+	return c.engine.RegisterProcessingTimer(c.slot, time)
+}
+
+// CancelProcessingTimer takes back RegisterProcessingTimer.
+func (c *Context) CancelProcessingTimer(time int64) error {
+	if !c.active {
+		return ErrOutsideCall
+	}
+	return c.engine.CancelProcessingTimer(c.slot, time)
+}
+
+// ProcessingTime is the machine's time in milliseconds since 1970 UTC.
+func (c *Context) ProcessingTime() int64 { return c.engine.ProcessingTime() }
+
+// Timer is what OnTimer is called for; its time is the Context's.
+type Timer struct {
+	// Processing is set for timers by the machine's clock.
+	Processing bool
+}

@@ -1,0 +1,39 @@
+package channel
+
+import "github.com/aquifer-stream/aquifer/flow"
+
+// Barrier separates what belongs to a checkpoint from what does not.
+type Barrier struct {
+	// Checkpoint is its number.
+	Checkpoint uint64
+	// Last is set when nothing follows: the task ends after its snapshot.
+	Last bool
+}
+
+// Status is a change of a channel's activity.
+type Status uint8
+
+const (
+	// Unchanged is the status of most messages.
+	Unchanged Status = iota
+	// Idle channels do not hold back the watermark.
+	Idle
+	// Active ends Idle.
+	Active
+)
+
+// Message is what one send carries: a batch, then a status, then a watermark, then a barrier, each of
+// which may be missing.
+type Message struct {
+	// Batch is a *flow.Batch of the edge's row type, or nil. The receiver becomes its owner.
+	Batch any
+	// Status says whether the sender became idle or active.
+	Status Status
+	// Watermark is the event time, in milliseconds, that no later row is behind; flow.NoTime for none.
+	Watermark int64
+	// Barrier is nil for none.
+	Barrier *Barrier
+}
+
+// Control returns a message that carries nothing; callers set what they need.
+func Control() Message { return Message{Watermark: flow.NoTime} }

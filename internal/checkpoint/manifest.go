@@ -1,0 +1,149 @@
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+)
+
+// Format is the version of manifests and heads that this program writes, and the newest that it reads.
+const Format = 1
+
+// Manifest is a checkpoint: where its state lives and where its sources go on.
+type Manifest struct {
+	Job            string `json:"job"`
+	Checkpoint     uint64 `json:"checkpoint"`
+	Term           uint64 `json:"term"`
+	Created        int64  `json:"created"` // milliseconds since 1970 UTC
+	Reason         Reason `json:"reason"`
+	MaxParallelism int    `json:"maxParallelism"`
+	// Operators are those of the job, in the order of the program.
+	Operators []Operator `json:"operators"`
+}
+
+// Operator is an operator's part of a checkpoint.
+type Operator struct {
+	UID         string  `json:"uid"`
+	Name        string  `json:"name"`
+	Parallelism int     `json:"parallelism"`
+	Key         string  `json:"key,omitempty"` // the schema of its keys
+	States      []State `json:"states,omitempty"`
+	// Known are the ids of all splits that a source has discovered, Unassigned those that nobody reads yet.
+	Known      []string  `json:"known,omitempty"`
+	Unassigned []Split   `json:"unassigned,omitempty"`
+	Subtasks   []Subtask `json:"subtasks"`
+}
+
+// State describes a keyed state.
+type State struct {
+	Name   string `json:"name"`
+	Kind   string `json:"kind"`
+	Schema string `json:"schema,omitempty"`
+}
+
+// Split is a part of a source; see package flow.
+type Split struct {
+	ID       string `json:"id"`
+	Bounded  bool   `json:"bounded"`
+	Spec     []byte `json:"spec,omitempty"`
+	Position []byte `json:"position,omitempty"`
+}
+
+// Subtask is a subtask's part of a checkpoint.
+type Subtask struct {
+	Range     base.KeyGroupRange `json:"range"`
+	Watermark int64              `json:"watermark"`
+	// Tables make up the subtask's keyed state, oldest first.
+	Tables []Table `json:"tables,omitempty"`
+	Splits []Split `json:"splits,omitempty"`
+	// Committable is what a sink prepared, SinkState what it wants back.
+	Committable []byte `json:"committable,omitempty"`
+	SinkState   []byte `json:"sinkState,omitempty"`
+}
+
+// Table is an immutable object with sorted changes of state.
+type Table struct {
+	Name    string `json:"name"`
+	Bytes   int64  `json:"bytes"`
+	Entries int64  `json:"entries"`
+	CRC     uint32 `json:"crc32c"`
+	Epoch   uint64 `json:"epoch"` // the checkpoint whose changes it holds
+}
+
+// Head names the newest checkpoint of a job. Replacing it is the commit point.
+type Head struct {
+	Job        string `json:"job"`
+	Term       uint64 `json:"term"`
+	Checkpoint uint64 `json:"checkpoint"`
+	Manifest   string `json:"manifest,omitempty"` // empty before the first checkpoint
+}
+
+// Tables returns all tables of the checkpoint, each once.
+func (m *Manifest) Tables() []Table {
+	var all []Table
+	seen := map[string]bool{}
+	for _, o := range m.Operators {
+		for _, s := range o.Subtasks {
+			for _, t := range s.Tables {
+				if !seen[t.Name] {
+					seen[t.Name] = true
+					all = append(all, t)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// envelope is the first line of a stored document: what is needed to trust the rest.
+type envelope struct {
+	Format int    `json:"format"`
+	Length int    `json:"length"`
+	CRC    string `json:"crc32c"`
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checksum(body []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli)) }
+
+// Encode returns a manifest or head as it is stored.
+func Encode[T Manifest | Head](document *T) ([]byte, error) {
+	body, err := json.Marshal(document)
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	first, err := json.Marshal(envelope{Format, len(body), checksum(body)})
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	return append(append(append(first, '\n'), body...), '\n'), nil
+}
+
+// Decode reads what Encode returned. What is damaged is an error of kind base.Corrupt, what a newer version
+// wrote one of kind base.Config.
+func Decode[T Manifest | Head](data []byte) (*T, error) {
+	first, body, ok := bytes.Cut(data, []byte("\n"))
+	var e envelope
+	if !ok || json.Unmarshal(first, &e) != nil {
+		return nil, base.Errorf(base.Corrupt, "damaged: it does not begin with a line that gives its format")
+	}
+	if e.Format > Format {
+		return nil, base.Errorf(base.Config, "written in format %d, of a newer version of Aquifer; "+
+			"this one reads up to format %d", e.Format, Format)
+	}
+	body, ok = bytes.CutSuffix(body, []byte("\n"))
+	if !ok || len(body) != e.Length {
+		return nil, base.Errorf(base.Corrupt, "damaged: it has %d bytes, not %d", len(body), e.Length)
+	}
+	if c := checksum(body); c != e.CRC {
+		return nil, base.Errorf(base.Corrupt, "damaged: its checksum is %s, not %s", c, e.CRC)
+	}
+	document := new(T)
+	if err := json.Unmarshal(body, document); err != nil {
+		return nil, base.Errorf(base.Corrupt, "damaged: %w", err)
+	}
+	return document, nil
+}

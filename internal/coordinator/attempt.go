@@ -1,0 +1,248 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/checkpoint"
+	"github.com/aquifer-stream/aquifer/internal/worker"
+)
+
+// attempt steps the checkpoint protocol while the tasks run.
+type attempt struct {
+	*run
+	worker   *worker.Attempt
+	protocol *checkpoint.Coordinator
+	restored *checkpoint.Manifest
+	stored   map[uint64]*checkpoint.Manifest // stored and not yet committed
+	begun    map[uint64]time.Time
+	slow     sync.WaitGroup // the store and commit work under way
+	failure  error
+
+	wake chan struct{}
+	mu   sync.Mutex
+	in   []checkpoint.Event
+}
+
+// post queues an event for the protocol. It never blocks.
+func (a *attempt) post(e checkpoint.Event) {
+	a.mu.Lock()
+	a.in = append(a.in, e)
+	a.mu.Unlock()
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (a *attempt) take() []checkpoint.Event {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	in := a.in
+	a.in = nil
+	return in
+}
+
+// Acknowledged implements worker.Listener.
+func (a *attempt) Acknowledged(id uint64, task int) {
+	a.post(checkpoint.Ack{Checkpoint: id, Task: task})
+}
+
+// Declined implements worker.Listener.
+func (a *attempt) Declined(id uint64, task int, err error) {
+	a.post(checkpoint.Decline{Checkpoint: id, Task: task, Reason: err.Error()})
+}
+
+// SourcesEnded implements worker.Listener.
+func (a *attempt) SourcesEnded() {
+	a.post(checkpoint.Request{Now: now(), Reason: checkpoint.ReasonEnd})
+}
+
+func now() int64 { return time.Now().UnixMilli() }
+
+// drive runs the tasks and the protocol. It returns nil when the job has finished or stopped, with its
+// last checkpoint stored and committed.
+func (a *attempt) drive(ctx context.Context) error {
+	last, retained, err := a.store.Retained(ctx)
+	if err != nil {
+		return err
+	}
+	a.begun = map[uint64]time.Time{}
+	a.protocol = checkpoint.NewCoordinator(checkpoint.Config{
+		Interval: a.Interval.Milliseconds(), Timeout: a.Timeout.Milliseconds(), Tolerated: a.Tolerated,
+		Retain: a.Retain, Tasks: a.worker.Tasks(),
+	}, last, retained, now())
+	tasks := make(chan error, 1)
+	go func() { tasks <- a.worker.Run() }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err = a.loop(ctx, tasks)
+	cancel()
+	a.slow.Wait()
+	return err
+}
+
+// loop steps the protocol with what happens until the tasks have ended.
+func (a *attempt) loop(ctx context.Context, tasks <-chan error) error {
+	stop := a.Stop
+	progress := time.NewTicker(500 * time.Millisecond)
+	defer progress.Stop()
+	for {
+		timer := time.NewTimer(time.Until(time.UnixMilli(a.protocol.NextTick())))
+		select {
+		case err := <-tasks:
+			timer.Stop()
+			a.report()
+			return errors.Join(err, a.failure)
+		case <-a.wake:
+		case <-timer.C:
+		case <-stop:
+			stop = nil
+			a.post(checkpoint.Request{Now: now(), Reason: checkpoint.ReasonStop})
+		case <-progress.C:
+			a.report()
+		}
+		timer.Stop()
+		for _, e := range append(a.take(), checkpoint.Tick{Now: now()}) {
+			for _, action := range a.protocol.Step(e) {
+				a.act(ctx, action)
+			}
+		}
+	}
+}
+
+// act carries out what the protocol decided.
+func (a *attempt) act(ctx context.Context, action checkpoint.Action) {
+	switch act := action.(type) {
+	case checkpoint.Begin:
+		a.mu.Lock()
+		a.begun[act.Checkpoint] = time.Now()
+		a.mu.Unlock()
+		if err := a.worker.Trigger(act.Checkpoint, act.Reason.Last()); err != nil {
+			a.post(checkpoint.Decline{Checkpoint: act.Checkpoint, Reason: err.Error()})
+		}
+	case checkpoint.Store:
+		a.slow.Go(func() { a.save(ctx, act.Checkpoint, act.Reason) })
+	case checkpoint.Commit:
+		a.slow.Go(func() { a.commit(ctx, act.Checkpoint) })
+	case checkpoint.Abort:
+		a.worker.Drop(act.Checkpoint)
+		a.mu.Lock()
+		a.result.CheckpointsFailed++
+		delete(a.begun, act.Checkpoint)
+		a.mu.Unlock()
+		a.OnEvent(CheckpointFailed{act.Checkpoint, errors.New(act.Cause)})
+	case checkpoint.Retire:
+		a.slow.Go(func() { a.retire(ctx, act.Keep) })
+	case checkpoint.Fail:
+		a.fail(errors.New(act.Cause))
+	case checkpoint.Finished:
+		a.result.Finished = act.Reason == checkpoint.ReasonEnd
+		a.worker.Finish()
+	}
+}
+
+// fail ends the tasks.
+func (a *attempt) fail(err error) {
+	a.failure = err
+	a.worker.Finish()
+}
+
+// save makes the checkpoint durable: the manifest, then the head.
+func (a *attempt) save(ctx context.Context, id uint64, reason checkpoint.Reason) {
+	operators, err := a.worker.Operators(id)
+	if err == nil {
+		m := &checkpoint.Manifest{
+			Job: a.Plan.Name, Checkpoint: id, Term: a.term, Created: now(), Reason: reason,
+			MaxParallelism: a.Plan.MaxParallelism, Operators: operators,
+		}
+		if err = a.store.Save(ctx, m); err == nil {
+			a.mu.Lock()
+			a.stored[id] = m
+			a.mu.Unlock()
+			a.announce(m)
+			a.post(checkpoint.Stored{Checkpoint: id})
+			return
+		}
+	}
+	a.post(checkpoint.StoreFailed{Checkpoint: id, Err: err.Error()})
+}
+
+// announce tells of a stored checkpoint.
+func (a *attempt) announce(m *checkpoint.Manifest) {
+	e := CheckpointStored{Checkpoint: m.Checkpoint, Reason: string(m.Reason)}
+	for _, t := range m.Tables() {
+		e.Bytes += t.Bytes
+		if t.Epoch == m.Checkpoint {
+			e.NewBytes += t.Bytes
+		}
+	}
+	a.mu.Lock()
+	e.Duration = time.Since(a.begun[m.Checkpoint])
+	delete(a.begun, m.Checkpoint)
+	a.result.LastCheckpoint, a.result.StateBytes = m.Checkpoint, e.Bytes
+	a.result.CheckpointsCompleted++
+	a.mu.Unlock()
+	a.OnEvent(e)
+}
+
+// commit makes the output of a stored checkpoint visible.
+func (a *attempt) commit(ctx context.Context, id uint64) {
+	a.mu.Lock()
+	m := a.stored[id]
+	a.mu.Unlock()
+	for _, n := range a.Plan.Nodes() {
+		if n.Sink == nil {
+			continue
+		}
+		if err := n.Sink.Commit(ctx, committables(m, n.UID)); err != nil {
+			a.post(checkpoint.CommitFailed{Now: now(), Checkpoint: id, Err: fmt.Sprintf("sink %q: %v", n.Name, err)})
+			return
+		}
+	}
+	a.mu.Lock()
+	delete(a.stored, id)
+	a.mu.Unlock()
+	a.OnEvent(CheckpointCommitted{id})
+	a.post(checkpoint.Committed{Checkpoint: id})
+}
+
+// retire deletes what no kept checkpoint needs.
+func (a *attempt) retire(ctx context.Context, keep []uint64) {
+	if err := a.store.Retire(ctx, keep, a.worker.InUse); err != nil && ctx.Err() == nil {
+		a.OnEvent(CollectionFailed{err})
+	}
+}
+
+// report tells how far the job is.
+func (a *attempt) report() {
+	p := Progress{Elapsed: time.Since(a.begin), RowsRead: a.rowsRead + rowsRead(a.worker), Watermark: flow.EndOfTime}
+	p.Operators = a.worker.Stats()
+	for _, s := range p.Operators {
+		p.StateBytes += s.StateBytes.Load()
+		p.Keys += s.Keys.Load()
+		p.Bad += s.Bad.Load()
+		p.Late += s.Late.Load()
+		if s.Node.Sink != nil {
+			p.RowsWritten += s.RowsIn.Load()
+			p.Watermark = min(p.Watermark, s.Watermark.Load())
+		}
+	}
+	a.result.RowsRead = p.RowsRead
+	a.OnEvent(p)
+}
+
+// rowsRead is the number of rows that the sources of a worker have read.
+func rowsRead(w *worker.Attempt) int64 {
+	var n int64
+	for _, s := range w.Stats() {
+		if s.Node.Source != nil {
+			n += s.RowsOut.Load()
+		}
+	}
+	return n
+}

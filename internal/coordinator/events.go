@@ -1,0 +1,68 @@
+package coordinator
+
+import (
+	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/worker"
+)
+
+// Event is something that happened to a running job: one of the types below.
+type Event interface{ event() }
+
+// Resumed says that the job goes on from a checkpoint.
+type Resumed struct {
+	Checkpoint uint64
+	Taken      time.Time
+}
+
+// CheckpointStored says that a checkpoint is durable; its output is about to be committed.
+type CheckpointStored struct {
+	Checkpoint uint64
+	Reason     string
+	Duration   time.Duration
+	// Bytes is the size of its tables, NewBytes that of those that no earlier checkpoint has.
+	Bytes, NewBytes int64
+}
+
+// CheckpointCommitted says that the output of a checkpoint is visible.
+type CheckpointCommitted struct{ Checkpoint uint64 }
+
+// CheckpointFailed says that a checkpoint was given up; the job goes on.
+type CheckpointFailed struct {
+	Checkpoint uint64
+	Err        error
+}
+
+// CollectionFailed says that objects which no checkpoint needs could not be deleted. They are found again
+// when the next checkpoint has been stored.
+type CollectionFailed struct{ Err error }
+
+// Restarting says that the job failed and will be restarted from its last checkpoint after a pause.
+type Restarting struct {
+	Err   error
+	After time.Duration
+}
+
+// Progress is the state of a running job, told about twice a second.
+type Progress struct {
+	// Elapsed is the time since the run began.
+	Elapsed time.Duration
+	// RowsRead is the number of rows that sources have read in this run, RowsWritten what sinks got.
+	RowsRead, RowsWritten int64
+	// Watermark is the event time of the sinks in milliseconds, or flow.NoTime.
+	Watermark int64
+	// StateBytes is the memory of keyed state, Keys the number of its keys.
+	StateBytes, Keys int64
+	// Bad and Late count records that could not be decoded and rows that came too late.
+	Bad, Late int64
+	// Operators are the counters of each operator and subtask.
+	Operators []*worker.OperatorStats
+}
+
+func (Resumed) event()             {}
+func (CheckpointStored) event()    {}
+func (CheckpointCommitted) event() {}
+func (CheckpointFailed) event()    {}
+func (CollectionFailed) event()    {}
+func (Restarting) event()          {}
+func (Progress) event()            {}

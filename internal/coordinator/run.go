@@ -1,0 +1,207 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/checkpoint"
+	"github.com/aquifer-stream/aquifer/internal/checkpoint/store"
+	"github.com/aquifer-stream/aquifer/internal/keyed"
+	"github.com/aquifer-stream/aquifer/internal/objstore"
+	"github.com/aquifer-stream/aquifer/internal/plan"
+	"github.com/aquifer-stream/aquifer/internal/worker"
+)
+
+// Config is what it takes to run a job.
+type Config struct {
+	Plan    *plan.Physical
+	Objects objstore.Store
+	Budget  *keyed.Budget
+	// Interval is the time between checkpoints; zero for none but the last. Timeout ends an attempt at one.
+	Interval, Timeout time.Duration
+	// Tolerated is how many checkpoints in a row may fail, Retain how many are kept.
+	Tolerated, Retain int
+	// From is the checkpoint to restore; zero for the latest.
+	From uint64
+	// Restarts is how often in a row a failed job is started again.
+	Restarts int
+	// FlushAfter bounds how long a row waits for its batch to fill.
+	FlushAfter time.Duration
+	// Stop, when closed, ends the job after a checkpoint.
+	Stop <-chan struct{}
+	// OnEvent hears of events, one at a time.
+	OnEvent func(Event)
+}
+
+// Result says how a run ended.
+type Result struct {
+	Finished                                          bool
+	ResumedFrom, LastCheckpoint                       uint64
+	CheckpointsCompleted, CheckpointsFailed, Restarts int
+	RowsRead, StateBytes                              int64
+}
+
+const (
+	// channelCredit is the number of batches that a channel holds.
+	channelCredit = 4
+	// A restart that is followed by this much undisturbed time is forgotten.
+	forgiveAfter = 5 * time.Minute
+	firstBackoff = 100 * time.Millisecond
+	maxBackoff   = 30 * time.Second
+)
+
+// run is a job being run.
+type run struct {
+	Config
+	store    *store.Store
+	term     uint64
+	begin    time.Time
+	result   Result
+	rowsRead int64 // by attempts that have ended
+}
+
+// Run runs the job until its input ends, it is stopped, the context ends or it fails for good.
+func Run(ctx context.Context, c Config) (result Result, err error) {
+	if c.OnEvent == nil {
+		c.OnEvent = func(Event) {}
+	}
+	r := &run{Config: c, begin: time.Now()}
+	var events sync.Mutex
+	r.OnEvent = func(e Event) {
+		events.Lock()
+		defer events.Unlock()
+		c.OnEvent(e)
+	}
+	release, err := c.Objects.Lock(ctx)
+	if errors.Is(err, objstore.ErrLocked) {
+		return r.result, base.Errorf(base.Config, "%w: stop the other process first, or choose another state directory", err)
+	}
+	if err != nil {
+		return r.result, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	manifest, err := r.open(ctx)
+	if err != nil {
+		return r.result, err
+	}
+	err = r.attempts(ctx, manifest)
+	return r.result, err
+}
+
+// open finds the checkpoint to go on from and makes sure that the program fits it; only then does it claim
+// the term, which is the first thing written.
+func (r *run) open(ctx context.Context) (m *checkpoint.Manifest, err error) {
+	if r.store, err = store.Open(ctx, r.Objects, r.Plan.Name); err != nil {
+		return nil, err
+	}
+	if r.From > 0 {
+		m, err = r.store.Load(ctx, r.From)
+	} else {
+		m, err = r.store.Latest(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if m != nil {
+		if err := compatible(r.Plan, m); err != nil {
+			return nil, err
+		}
+		r.result.ResumedFrom, r.result.LastCheckpoint = m.Checkpoint, m.Checkpoint
+		r.OnEvent(Resumed{m.Checkpoint, time.UnixMilli(m.Created)})
+	}
+	r.term, err = r.store.BeginTerm(ctx)
+	return m, err
+}
+
+// attempts runs the job again and again until it ends or has failed too often.
+func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
+	failures := 0
+	for n := 1; ; n++ {
+		started := time.Now()
+		err := r.attempt(ctx, m, n)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if time.Since(started) > forgiveAfter {
+			failures = 0
+		}
+		if failures++; failures > r.Restarts || base.KindOf(err) == base.Config {
+			return err
+		}
+		pause := min(firstBackoff<<min(failures-1, 20), maxBackoff)
+		r.result.Restarts++
+		r.OnEvent(Restarting{err, pause})
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		}
+		if m, err = r.latest(ctx, m); err != nil {
+			return err
+		}
+	}
+}
+
+// latest is the checkpoint to go on from after a failure: the newest of this run, or the one it began with.
+func (r *run) latest(ctx context.Context, first *checkpoint.Manifest) (*checkpoint.Manifest, error) {
+	if r.result.CheckpointsCompleted == 0 {
+		return first, nil
+	}
+	return r.store.Latest(ctx)
+}
+
+// attempt runs the tasks once.
+func (r *run) attempt(ctx context.Context, m *checkpoint.Manifest, n int) error {
+	if err := r.recoverSinks(ctx, m); err != nil {
+		return err
+	}
+	a := &attempt{run: r, restored: m, stored: map[uint64]*checkpoint.Manifest{}, wake: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w, err := worker.New(ctx, worker.Config{
+		Plan: r.Plan, Objects: r.Objects, Incarnation: fmt.Sprintf("%d-%d", r.term, n), Restore: m,
+		Budget: r.Budget, Credit: channelCredit, FlushAfter: r.FlushAfter, Listener: a,
+	})
+	if err != nil {
+		return err
+	}
+	a.worker = w
+	defer func() { r.rowsRead += rowsRead(w) }()
+	return a.drive(ctx)
+}
+
+// recoverSinks commits what the checkpoint holds and clears what was written after it.
+func (r *run) recoverSinks(ctx context.Context, m *checkpoint.Manifest) error {
+	for _, n := range r.Plan.Nodes() {
+		if n.Sink == nil {
+			continue
+		}
+		if err := n.Sink.Recover(ctx, committables(m, n.UID)); err != nil {
+			return fmt.Errorf("sink %q: %w", n.Name, err)
+		}
+	}
+	return nil
+}
+
+// committables are what the writers of a sink prepared for the checkpoint.
+func committables(m *checkpoint.Manifest, uid string) [][]byte {
+	var all [][]byte
+	if m == nil {
+		return nil
+	}
+	for _, op := range m.Operators {
+		if op.UID != uid {
+			continue
+		}
+		for _, s := range op.Subtasks {
+			if s.Committable != nil {
+				all = append(all, s.Committable)
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,101 @@
+package keyed
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+)
+
+const batchLen = 1024
+
+// discarder counts what is written.
+type discarder struct{ entries, bytes int64 }
+
+func (d *discarder) Set(k, v []byte) error {
+	d.entries++
+	d.bytes += int64(len(k) + len(v))
+	return nil
+}
+func (d *discarder) Delete(k []byte) error         { d.entries++; return nil }
+func (d *discarder) DeleteRange(_, _ []byte) error { return nil }
+
+// BenchmarkUpdate adds one to the value of uniformly drawn keys, in batches, beside a Go map.
+func BenchmarkUpdate(b *testing.B) {
+	for _, keys := range []int64{1_000_000, 20_000_000} {
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			s, err := NewStore[int64](Config{MaxParallelism: 256, Groups: base.KeyGroupRange{End: 256}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			c, err := NewColumn[int64](s, "value")
+			if err != nil {
+				b.Fatal(err)
+			}
+			update := updater(b, s, c)
+			for k := int64(0); k < keys; k += batchLen {
+				update(func(i int) int64 { return k + int64(i) })
+			}
+			rng := rand.New(rand.NewPCG(1, 1))
+			m := make(map[int64]int64)
+			for k := range keys {
+				m[k] = 1
+			}
+			b.ReportMetric(float64(s.Bytes())/float64(keys), "B/key")
+			begin := time.Now()
+			n := 0
+			for b.Loop() {
+				update(func(int) int64 { return rng.Int64N(keys) })
+				n += batchLen
+			}
+			ours := time.Since(begin)
+			begin = time.Now()
+			for range n {
+				m[rng.Int64N(keys)]++
+			}
+			theirs := time.Since(begin)
+			b.ReportMetric(float64(ours.Nanoseconds())/float64(n), "ns/record")
+			b.ReportMetric(float64(theirs)/float64(ours), "x-map")
+		})
+	}
+}
+
+func updater(b *testing.B, s *Store[int64], c *Column[int64]) func(func(int) int64) {
+	keys, hashes, slots := make([]int64, batchLen), make([]uint64, batchLen), make([]Slot, batchLen)
+	return func(draw func(int) int64) {
+		for i := range keys {
+			keys[i] = draw(i)
+		}
+		s.codec.Hash(keys, hashes)
+		if err := s.Lookup(keys, hashes, slots); err != nil {
+			b.Fatal(err)
+		}
+		s.Touch(slots)
+		for _, slot := range slots {
+			v, _ := c.Get(slot)
+			v++
+			c.Set(slot, &v)
+		}
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	s, _ := NewStore[int64](Config{MaxParallelism: 256, Groups: base.KeyGroupRange{End: 256}})
+	c, _ := NewColumn[int64](s, "value")
+	update := updater(b, s, c)
+	const keys = 1 << 20
+	var d discarder
+	for b.Loop() {
+		b.StopTimer()
+		for k := int64(0); k < keys; k += batchLen {
+			update(func(i int) int64 { return (k + int64(i)) * 7919 })
+		}
+		b.StartTimer()
+		if err := s.Freeze(0).WriteTo(&d); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/entry")
+}

@@ -1,0 +1,82 @@
+package keyed
+
+import "slices"
+
+// entries are rows of a state that has several for each key of the store: a directory of its own, from what
+// identifies an entry to its slot, and a column of values. E contains the owner, a slot of the store; an entry
+// lives in the part of its owner.
+type entries[E comparable, V any] struct {
+	column[V]
+	dir     directory[E]
+	core    *core
+	hash    func(E) uint64
+	removed []Slot    // in this epoch
+	waiting []*[]Slot // by snapshot: entries whose tombstones it writes
+	onDrop  func(Slot)
+}
+
+func newEntries[E comparable, V any](core *core, name string, hash func(E) uint64) (entries[E, V], error) {
+	col, err := newColumn[V](&core.epoch, name)
+	return entries[E, V]{
+		column: col, dir: newDirectory[E](core.Groups.Len()), core: core, hash: hash,
+	}, err
+}
+
+// find returns the slot of an entry that is there.
+func (t *entries[E, V]) find(owner Slot, e E) (Slot, bool) {
+	s, ok := t.dir.find(t.core.keys.partOf(owner), t.hash(e), &e)
+	return s, ok && t.column.has(s)
+}
+
+// create finds or makes the slot of an entry; made says that its place in the directory is new.
+func (t *entries[E, V]) create(owner Slot, e E) (s Slot, made bool) {
+	p, h := t.core.keys.partOf(owner), t.hash(e)
+	if s, ok := t.dir.find(p, h, &e); ok {
+		return s, false
+	}
+	return t.dir.insert(p, h, e, t.hash), true
+}
+
+// remove takes an entry away. It stays in the directory until its tombstone has been written.
+func (t *entries[E, V]) remove(owner, s Slot) {
+	if t.column.clear(s) {
+		t.removed = append(t.removed, s)
+		t.core.cleared = append(t.core.cleared, owner)
+	}
+}
+
+// freezeEntries takes the changed pages and lets the removed entries wait for the snapshot to be written.
+func (t *entries[E, V]) freezeEntries(full bool) (pages *frozenPages[V], unfreeze func()) {
+	removed := t.removed
+	t.waiting = append(t.waiting, &removed)
+	t.removed = nil
+	return t.column.freeze(full), func() { t.unfreeze(&removed) }
+}
+
+// reclaim drops the entries that the oldest snapshot, which has been written, had tombstones for.
+func (t *entries[E, V]) reclaim() {
+	for _, s := range *t.waiting[0] {
+		if e := *t.dir.key(s); !t.column.holds(s) {
+			if found, ok := t.dir.find(t.dir.partOf(s), t.hash(e), &e); ok && found == s {
+				t.onDrop(s)
+				t.dir.remove(s, t.hash(e), t.hash)
+			}
+		}
+	}
+	t.waiting = t.waiting[1:]
+}
+
+// unfreeze puts back what waited for a snapshot that will not be written.
+func (t *entries[E, V]) unfreeze(removed *[]Slot) {
+	t.removed = append(t.removed, *removed...)
+	t.waiting = slices.DeleteFunc(t.waiting, func(w *[]Slot) bool { return w == removed })
+}
+
+func (t *entries[E, V]) bytes() int64 { return t.dir.bytes + t.column.bytes }
+
+// mix combines the hash of an entry with its owner.
+func mix(hash uint64, owner Slot) uint64 {
+	x := hash ^ uint64(owner+1)*0x9E3779B97F4A7C15
+	x = (x ^ x>>32) * 0xD6E8FEB86659FD93
+	return x ^ x>>32
+}

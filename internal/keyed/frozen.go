@@ -1,0 +1,248 @@
+package keyed
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"github.com/aquifer-stream/aquifer/internal/record"
+)
+
+// Writer takes the changes of an epoch: ranges to delete first, then entries in ascending order of keys.
+// It must not keep the slices.
+type Writer interface {
+	Set(key, value []byte) error
+	Delete(key []byte) error
+	DeleteRange(start, end []byte) error
+}
+
+// Frozen are the changes of one epoch, as of its freeze. WriteTo may be called by another goroutine than the
+// store's, once; Release belongs to the store's.
+type Frozen struct {
+	core    *core
+	states  []frozenState
+	parts   int
+	written atomic.Bool
+	cleared []Slot
+	full    bool
+}
+
+// frozenState are the changes of one state.
+type frozenState interface {
+	state() uint32
+	// ranges yields the starts of ranges to delete, behind the prefix; their ends are the next number.
+	ranges() []int64
+	// gather adds the changes of a key group to the batch. Groups come in ascending order.
+	gather(part int, into *changes)
+	done()
+	release()
+}
+
+// Freeze ends an epoch: it takes what changed since the freeze before, in time that does not depend on the
+// size of the state.
+func (s *Store[K]) Freeze(uint64) *Frozen {
+	s.tidy()
+	f := &Frozen{core: &s.core, parts: s.Groups.Len(), cleared: s.cleared, full: s.full}
+	for _, t := range s.states {
+		f.states = append(f.states, t.freeze(s.full))
+	}
+	slices.SortFunc(f.states, func(a, b frozenState) int { return int(int64(a.state()) - int64(b.state())) })
+	s.waiting = append(s.waiting, reclaim{f, s.cleared})
+	s.cleared, s.full = nil, false
+	s.epoch++
+	return f
+}
+
+// NextFull makes the next Freeze take all entries, changed or not: a chain of tables can then be cut.
+func (s *Store[K]) NextFull() { s.full = true }
+
+// WriteTo writes the changes, sorted by table key.
+func (f *Frozen) WriteTo(w Writer) error {
+	if !f.full {
+		if err := f.writeRanges(w); err != nil {
+			return err
+		}
+	}
+	var batch changes
+	batch.full = f.full
+	for part := range f.parts {
+		for _, s := range f.states {
+			batch.reset(f.core.prefix(batch.arena[:0], part, s.state()))
+			s.gather(part, &batch)
+			if err := batch.write(w); err != nil {
+				return err
+			}
+		}
+	}
+	for _, s := range f.states {
+		s.done()
+	}
+	f.written.Store(true)
+	return nil
+}
+
+func (f *Frozen) writeRanges(w Writer) error {
+	for part := range f.parts {
+		for _, s := range f.states {
+			for _, n := range s.ranges() {
+				start := appendOrdered(f.core.prefix(nil, part, s.state()), n)
+				end := appendOrdered(f.core.prefix(nil, part, s.state()), n+1)
+				if err := w.DeleteRange(start, end); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Release gives the changes back to the store, as changes of its present epoch: nothing is lost when a
+// snapshot cannot be written.
+func (f *Frozen) Release() {
+	for _, s := range f.states {
+		s.release()
+	}
+	for i := range f.core.waiting {
+		if f.core.waiting[i].frozen == f {
+			f.core.waiting = slices.Delete(f.core.waiting, i, i+1)
+			break
+		}
+	}
+	f.core.cleared = append(f.core.cleared, f.cleared...)
+}
+
+// appendOrdered appends a number so that the order of bytes is that of numbers.
+func appendOrdered(dst []byte, n int64) []byte {
+	return binary.BigEndian.AppendUint64(dst, uint64(n)^1<<63)
+}
+
+// takeOrdered reads what appendOrdered wrote.
+func takeOrdered(src []byte) (n int64, rest []byte, err error) {
+	if len(src) < 8 {
+		return 0, nil, fmt.Errorf("a key that ends after %d of 8 bytes", len(src))
+	}
+	return int64(binary.BigEndian.Uint64(src) ^ 1<<63), src[8:], nil
+}
+
+// changes is a batch of changes of one state and key group, to be sorted.
+type changes struct {
+	full    bool
+	prefix  int
+	arena   []byte // the prefix, then keys (without it) and values
+	entries []change
+}
+
+// change is an entry: parts of the arena. order is the beginning of the key, which decides most comparisons.
+type change struct {
+	order           uint64
+	key, value, end uint32
+	deleted         bool
+}
+
+func (c *changes) reset(arena []byte) {
+	c.arena, c.prefix, c.entries = arena, len(arena), c.entries[:0]
+}
+
+// begin starts an entry; the caller appends its key to the arena, then calls value or tombstone.
+func (c *changes) begin() int { return len(c.arena) }
+
+func (c *changes) add(key, value int, deleted bool) {
+	if deleted && c.full {
+		c.arena = c.arena[:key]
+		return
+	}
+	var first [8]byte
+	copy(first[:], c.arena[key:value])
+	c.entries = append(c.entries, change{
+		order: binary.BigEndian.Uint64(first[:]),
+		key:   uint32(key), value: uint32(value), end: uint32(len(c.arena)), deleted: deleted,
+	})
+}
+
+// put adds an entry whose key has been appended to the arena from key on.
+func put[V any](c *changes, key int, codec *record.ValueCodec[V], v *V) {
+	value := len(c.arena)
+	if v != nil {
+		c.arena = codec.Append(c.arena, v)
+	}
+	c.add(key, value, v == nil)
+}
+
+// write sorts the batch and passes it on.
+func (c *changes) write(w Writer) error {
+	slices.SortFunc(c.entries, func(a, b change) int {
+		if a.order != b.order {
+			if a.order < b.order {
+				return -1
+			}
+			return 1
+		}
+		return bytes.Compare(c.arena[a.key:a.value], c.arena[b.key:b.value])
+	})
+	key := append([]byte(nil), c.arena[:c.prefix]...)
+	for _, e := range c.entries {
+		key = append(key[:c.prefix], c.arena[e.key:e.value]...)
+		var err error
+		if e.deleted {
+			err = w.Delete(key)
+		} else {
+			err = w.Set(key, c.arena[e.value:e.end])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// byPart orders the pages of a snapshot by the key group that they belong to, and steps through them.
+type byPart[V any] struct {
+	*frozenPages[V]
+	order []int // of pages
+	part  []uint16
+	next  int
+}
+
+func newByPart[V any](f *frozenPages[V], owners []uint16) byPart[V] {
+	b := byPart[V]{frozenPages: f}
+	for n, p := range f.pages {
+		b.order = append(b.order, n)
+		b.part = append(b.part, owners[p.index])
+	}
+	slices.SortFunc(b.order, func(x, y int) int { return int(b.part[x]) - int(b.part[y]) })
+	return b
+}
+
+// visit yields the changed slots of a part.
+func (b *byPart[V]) visit(part int, yield func(s Slot, v *V)) {
+	for ; b.next < len(b.order) && int(b.part[b.order[b.next]]) == part; b.next++ {
+		b.entries(b.order[b.next], yield)
+	}
+}
+
+// frozenColumn are the changes of a value state.
+type frozenColumn[V any] struct {
+	*frozenPages[V]
+	id        uint32
+	codec     *record.ValueCodec[V]
+	appendKey func([]byte, Slot) []byte
+	owners    []uint16
+	sorted    *byPart[V]
+}
+
+func (f *frozenColumn[V]) state() uint32   { return f.id }
+func (f *frozenColumn[V]) ranges() []int64 { return nil }
+
+func (f *frozenColumn[V]) gather(part int, into *changes) {
+	if f.sorted == nil {
+		b := newByPart(f.frozenPages, f.owners)
+		f.sorted = &b
+	}
+	f.sorted.visit(part, func(s Slot, v *V) {
+		key := into.begin()
+		into.arena = f.appendKey(into.arena, s)
+		put(into, key, f.codec, v)
+	})
+}

@@ -1,0 +1,106 @@
+package keyed
+
+import "unsafe"
+
+// Column is one value for each key.
+type Column[V any] struct {
+	column[V]
+	core   *core
+	name   string
+	decode func(src []byte, v *V) error
+	// touched keeps the compiler from leaving out loads whose values nobody needs.
+	touched uint64
+}
+
+// NewColumn adds a value state to a store.
+func NewColumn[V any](r Registry, name string) (*Column[V], error) {
+	core := r.registry()
+	inner, err := newColumn[V](&core.epoch, name)
+	if err != nil {
+		return nil, err
+	}
+	c := &Column[V]{column: inner, core: core, name: name, decode: inner.codec.Decode}
+	return c, core.add(c)
+}
+
+// Get returns the value of a slot, and whether it has one.
+func (c *Column[V]) Get(s Slot) (v V, ok bool) {
+	if i := int(s >> pageBits); i < len(c.pages) {
+		if p := c.pages[i]; p != nil && p.present.has(s) {
+			return p.vals[s&pageMask], true
+		}
+	}
+	return v, false
+}
+
+// Peek returns the slot's value to be read at once, and whether it has one.
+func (c *Column[V]) Peek(s Slot) (*V, bool) {
+	if !c.column.has(s) {
+		return nil, false
+	}
+	return &c.at(s).vals[s&pageMask], true
+}
+
+// Set gives a slot a value.
+func (c *Column[V]) Set(s Slot, v *V) { c.column.set(s, v) }
+
+// Ptr returns the slot's value to be changed at once, a zero value if there was none. Strings that the
+// caller puts into it should be its own copies.
+func (c *Column[V]) Ptr(s Slot) *V { return c.ref(s) }
+
+// Update changes the slot's value by a function, a zero value if there was none.
+func (c *Column[V]) Update(s Slot, fn func(*V)) {
+	v := c.ref(s)
+	fn(v)
+	if len(c.strings) > 0 {
+		keepStrings(unsafe.Pointer(v), c.strings)
+	}
+}
+
+// Clear takes the slot's value away.
+func (c *Column[V]) Clear(s Slot) {
+	if c.column.clear(s) {
+		c.core.cleared = append(c.core.cleared, s)
+	}
+}
+
+// Touch reads from the pages of many slots, so that the waits for memory overlap.
+func (c *Column[V]) Touch(slots []Slot) { c.touched += c.touch(slots) }
+
+func (c *Column[V]) info() StateInfo {
+	return StateInfo{Name: c.name, Kind: "value", Schema: c.codec.Schema()}
+}
+func (c *Column[V]) has(s Slot) bool { return c.holds(s) }
+func (c *Column[V]) bytes() int64    { return c.column.bytes }
+func (c *Column[V]) reclaim()        {}
+
+func (c *Column[V]) accept(w StateInfo) (err error) {
+	c.decode, err = c.codec.DecoderFor(w.Schema)
+	return err
+}
+
+func (c *Column[V]) set(rest, value []byte) error {
+	slot, _, err := c.core.keys.resolve(rest)
+	if err != nil {
+		return err
+	}
+	return c.decode(value, c.ref(slot))
+}
+
+func (c *Column[V]) remove(rest []byte) error {
+	slot, _, err := c.core.keys.resolve(rest)
+	if err == nil {
+		c.Clear(slot)
+		c.core.cleared = append(c.core.cleared, slot)
+	}
+	return err
+}
+
+func (c *Column[V]) removeRange([]byte) error { return nil }
+
+func (c *Column[V]) freeze(full bool) frozenState {
+	return &frozenColumn[V]{
+		frozenPages: c.column.freeze(full), id: stateID(c.name), codec: c.codec,
+		appendKey: c.core.keys.view(), owners: c.core.keys.owners(),
+	}
+}

@@ -1,0 +1,104 @@
+package operator
+
+import (
+	"context"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/checkpoint"
+	"github.com/aquifer-stream/aquifer/internal/keyed"
+	"github.com/aquifer-stream/aquifer/internal/objstore"
+)
+
+// Receiver takes the rows of one stream in order: it is what an operator is to the one before it.
+type Receiver[T any] interface {
+	Progress
+	// Batch processes the rows of b and becomes its owner.
+	Batch(b *flow.Batch[T]) error
+}
+
+// Progress takes what travels between rows and does not depend on their type.
+type Progress interface {
+	// Watermark says that no later row has an event time before the given one, in milliseconds.
+	Watermark(time int64) error
+	// Idle says that the stream does not hold back watermarks for now, or that it does again.
+	Idle(idle bool) error
+}
+
+// Operator is one step of a task, seen by the task that runs it. All its methods, and those of
+// Receiver, are called by the goroutine whose turn it is to run the task.
+type Operator interface {
+	// Open restores what env.Restored holds and gets ready for the first record.
+	Open() error
+	// Snapshot is called at a barrier, when every row before it has been processed.
+	Snapshot(checkpoint uint64) (Snapshot, error)
+	// Close releases everything. It is called once, also when Open failed or was not called.
+	Close() error
+}
+
+// Clocked operators have work that falls due by the clock of the machine.
+type Clocked interface {
+	// Due is when Tick is wanted next; the zero time for never.
+	Due() time.Time
+	// Tick does what is due at now.
+	Tick(now time.Time) error
+}
+
+// Snapshot is an operator's part of a checkpoint, as of a barrier.
+type Snapshot struct {
+	// Watermark is the operator's event time.
+	Watermark int64
+	// Splits are those that a source is reading, with their positions.
+	Splits []flow.Split
+	// Prepared is what a sink left.
+	Prepared flow.Prepared
+	// State are the frozen changes of keyed state, or nil for an operator without.
+	State StateSnapshot
+}
+
+// StateSnapshot are frozen changes on their way into tables, which happens behind the task's back.
+type StateSnapshot interface {
+	// Persist writes the changes and returns the list of tables that make up the state. It is
+	// called once, by a goroutine other than the task's; snapshots of one operator are persisted in order.
+	Persist(ctx context.Context) ([]checkpoint.Table, error)
+}
+
+// Env is the place of one operator in a running job.
+type Env struct {
+	// Context ends when the task must stop.
+	Context context.Context
+	// UID and Name identify the operator; Name is for people.
+	UID, Name string
+	// Subtask is its number, from 0, of Parallelism.
+	Subtask, Parallelism int
+	// MaxParallelism is the job's number of key groups, Groups this subtask's part of them.
+	MaxParallelism int
+	Groups         base.KeyGroupRange
+	// Incarnation is different for each start of each job.
+	Incarnation string
+	// Restored is the subtask's part of the checkpoint that the job goes on from, or nil.
+	Restored *Restored
+	// Budget is the process's memory for keyed state.
+	Budget *keyed.Budget
+	// Objects is where tables live. NewTable names one that no other incarnation can name.
+	Objects  objstore.Store
+	NewTable func() string
+	// Live knows the tables that this process needs, in no checkpoint yet or not any more.
+	Live *LiveTables
+	// Splits is where a source gets its splits; nil for other operators.
+	Splits SplitPool
+	// Stats are the counters of the operator.
+	Stats *Stats
+	// Blocked is how long the task has been waiting for credit since it began.
+	Blocked func() time.Duration
+}
+
+// Restored is what a subtask finds in a checkpoint.
+type Restored struct {
+	// Assignment are the parts of old subtasks that are now this one's.
+	checkpoint.Assignment
+	// Key and States are the schemas that the state was written with.
+	Key    string
+	States []checkpoint.State
+}

@@ -1,0 +1,46 @@
+package operator
+
+import (
+	"context"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/checkpoint"
+)
+
+// Planned is what is known of an operator's keyed state before it runs.
+type Planned struct {
+	// Describe returns the schema of the key and the states that the operator declares.
+	Describe func() (key string, states []checkpoint.State, err error)
+	// Check refuses state that was written with schemas which the operator cannot read.
+	Check func(*Restored) error
+}
+
+// planned asks a store that is never used, in which declare has declared the operator's states.
+func planned[K comparable](name string, declare func(*stateOf[K]) error) *Planned {
+	open := func() (*stateOf[K], error) {
+		s, err := newStateOf[K](&Env{
+			Context: context.Background(), UID: name, Name: name, Parallelism: 1, MaxParallelism: 1,
+			Groups: base.KeyGroupRange{End: 1}, Stats: &Stats{},
+		})
+		if err == nil {
+			err = declare(s)
+		}
+		return s, err
+	}
+	return &Planned{
+		Describe: func() (string, []checkpoint.State, error) {
+			s, err := open()
+			if err != nil {
+				return "", nil, err
+			}
+			return s.describe()
+		},
+		Check: func(r *Restored) error {
+			s, err := open()
+			if err != nil {
+				return err
+			}
+			return s.store.SetWriterSchemas(r.Key, stateInfos(r.States))
+		},
+	}
+}

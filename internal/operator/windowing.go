@@ -1,0 +1,134 @@
+package operator
+
+import (
+	"slices"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/keyed"
+	"github.com/aquifer-stream/aquifer/window"
+)
+
+// windowing is what the operators for windows have in common.
+type windowing[K comparable, T, A, R any] struct {
+	stateless[flow.Windowed[K, R]]
+	state    *stateOf[K]
+	key      func(*T) K
+	window   window.Window
+	agg      flow.Aggregator[T, A, R]
+	late     Receiver[T] // nil for dropping
+	in       Pool[T]
+	out      Pool[flow.Windowed[K, R]]
+	sliceLen int64
+	newest   int64 // the slice of the last row
+	at       int   // the row being added
+}
+
+func newWindowing[K comparable, T, A, R any](
+	s *stateOf[K], next Receiver[flow.Windowed[K, R]], late Receiver[T],
+	key func(*T) K, w window.Window, agg flow.Aggregator[T, A, R],
+) windowing[K, T, A, R] {
+	o := windowing[K, T, A, R]{
+		stateless: newStateless(s.env, next), state: s, key: key, window: w, agg: agg, late: late,
+		in: PoolOf[T](), out: PoolOf[flow.Windowed[K, R]](), newest: flow.NoTime,
+	}
+	if !w.IsSession() {
+		o.sliceLen = w.Slice()
+	}
+	return o
+}
+
+// restore reads the state back, and the event time that windows have fired up to.
+func (w *windowing[K, T, A, R]) restore() error {
+	if err := w.state.restore(); err != nil {
+		return err
+	}
+	if w.env.Restored != nil {
+		w.last = w.env.Restored.Watermark()
+	}
+	return nil
+}
+
+// keysOf extracts the keys of a batch.
+func (w *windowing[K, T, A, R]) keysOf(b *flow.Batch[T]) {
+	w.state.keys = w.state.keys[:0]
+	for i := range b.Rows {
+		w.state.keys = append(w.state.keys, w.key(&b.Rows[i]))
+	}
+}
+
+func (w *windowing[K, T, A, R]) slotsFor(n int) []keyed.Slot {
+	if cap(w.state.slots) < n {
+		w.state.slots = make([]keyed.Slot, n)
+	}
+	return w.state.slots[:n]
+}
+
+// mergeInto takes an accumulator into another, which may be unused so far.
+func (w *windowing[K, T, A, R]) mergeInto(into, from *A, unused bool) {
+	if unused {
+		*into = *from
+		return
+	}
+	w.agg.Merge(into, from)
+}
+
+// result adds the row of a window.
+func (w *windowing[K, T, A, R]) result(out *flow.Batch[flow.Windowed[K, R]], key *K, start, end int64, acc *A) {
+	row := out.Next(end - 1)
+	row.Key, row.Start, row.End, row.Value = *key, start, end, w.agg.Result(acc)
+}
+
+// dropLate counts rows that came too late, and sends them aside if they are wanted.
+func (w *windowing[K, T, A, R]) dropLate(b *flow.Batch[T], from, to int) error {
+	w.env.Stats.Late.Add(int64(to - from))
+	if w.late == nil {
+		return nil
+	}
+	out := w.in.Get()
+	out.Rows = append(out.Rows, b.Rows[from:to]...)
+	out.Times = append(out.Times, b.Times[from:to]...)
+	return w.late.Batch(out)
+}
+
+// Idle passes on, to the late rows too.
+func (w *windowing[K, T, A, R]) Idle(idle bool) error {
+	if w.late != nil {
+		if err := w.late.Idle(idle); err != nil {
+			return err
+		}
+	}
+	return w.next.Idle(idle)
+}
+
+// forward sends the watermark on, to the late rows too.
+func (w *windowing[K, T, A, R]) forward(t int64) error {
+	w.last = t
+	w.env.Stats.Watermark.Store(t)
+	if w.late != nil {
+		if err := w.late.Watermark(t); err != nil {
+			return err
+		}
+	}
+	return w.next.Watermark(t)
+}
+
+// Snapshot freezes the state.
+func (w *windowing[K, T, A, R]) Snapshot(id uint64) (Snapshot, error) {
+	return Snapshot{Watermark: w.last, State: w.state.freeze(id)}, nil
+}
+
+// Close gives back the memory of the state.
+func (w *windowing[K, T, A, R]) Close() error {
+	w.state.store.Close()
+	return nil
+}
+
+// needTimes refuses rows without an event time, which belong to no window.
+func (w *windowing[K, T, A, R]) needTimes(b *flow.Batch[T]) error {
+	if slices.Contains(b.Times, flow.NoTime) {
+		return base.Errorf(base.Config, "operator %q: a row has no event time, so it belongs to no window: "+
+			"give the source an EventTime", w.env.Name)
+	}
+	return nil
+}

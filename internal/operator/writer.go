@@ -1,0 +1,230 @@
+package operator
+
+import (
+	"context"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/channel"
+	"github.com/aquifer-stream/aquifer/internal/record"
+)
+
+// Exchange is how rows are spread over the subtasks of the next task.
+type Exchange uint8
+
+const (
+	// Forward sends the rows of subtask i to subtask i.
+	Forward Exchange = iota
+	// Rebalance sends batches to all subtasks in turn.
+	Rebalance
+	// Hash sends a row to the subtask that owns its key group.
+	Hash
+)
+
+// WriterConfig says where the rows at the end of a chain go.
+type WriterConfig struct {
+	// Context ends when the task must stop.
+	Context context.Context
+	// To are the channels, one for each receiving subtask (for Forward: one).
+	To       []*channel.Sender
+	Exchange Exchange
+	// Hasher is a func(*flow.Batch[T]) that fills in the hashes of the keys; for Hash only.
+	Hasher any
+	// MaxParallelism is the number of key groups.
+	MaxParallelism int
+	// FlushAfter bounds how long a row waits for others to fill its batch.
+	FlushAfter time.Duration
+	// Blocked is told how long a send had to wait for credit.
+	Blocked func(time.Duration)
+}
+
+// writer collects the rows for each receiving subtask into batches and sends these.
+type writer[T any] struct {
+	WriterConfig
+	pool    Pool[T]
+	hash    func(*flow.Batch[T])
+	targets []target[T]
+	turn    int
+	route   []uint16 // by key group: the subtask that owns it
+
+	watermark int64     // the newest
+	due       time.Time // when what is buffered must go; zero for nothing buffered
+}
+
+type target[T any] struct {
+	send      *channel.Sender
+	pending   *flow.Batch[T]
+	watermark int64 // the newest that was sent
+}
+
+func newWriter[T any](c WriterConfig) *writer[T] {
+	w := &writer[T]{WriterConfig: c, pool: PoolOf[T](), watermark: flow.NoTime}
+	for _, s := range c.To {
+		w.targets = append(w.targets, target[T]{send: s, watermark: flow.NoTime})
+	}
+	if c.Exchange == Hash {
+		w.hash = c.Hasher.(func(*flow.Batch[T]))
+		w.route = make([]uint16, c.MaxParallelism)
+		for g := range w.route {
+			w.route[g] = uint16(base.SubtaskOf(base.KeyGroup(g), len(c.To), c.MaxParallelism))
+		}
+	}
+	return w
+}
+
+// Batch takes rows to be sent at once if they fill a batch, or by the time that FlushAfter sets.
+func (w *writer[T]) Batch(b *flow.Batch[T]) error {
+	if len(b.Rows) == 0 {
+		w.pool.Put(b)
+		return nil
+	}
+	if w.due.IsZero() {
+		w.due = time.Now().Add(w.FlushAfter)
+	}
+	if w.hash != nil {
+		w.hash(b)
+		if len(w.targets) > 1 {
+			return w.scatter(b)
+		}
+	}
+	return w.pass(b)
+}
+
+// pass sends the batch whole to the next target, or adds it to what is pending there.
+func (w *writer[T]) pass(b *flow.Batch[T]) error {
+	t := &w.targets[w.turn]
+	switch {
+	case t.pending == nil:
+		t.pending = b
+	case len(t.pending.Rows)+len(b.Rows) > cap(t.pending.Rows):
+		if err := w.flush(t); err != nil {
+			return err
+		}
+		t.pending = b
+	default:
+		t.pending.Rows = append(t.pending.Rows, b.Rows...)
+		t.pending.Times = append(t.pending.Times, b.Times...)
+		t.pending.Hashes = append(t.pending.Hashes, b.Hashes...)
+		w.pool.Put(b)
+	}
+	if len(t.pending.Rows) < record.DefaultBatch*3/4 {
+		return nil
+	}
+	w.turn = (w.turn + 1) % len(w.targets)
+	return w.flush(t)
+}
+
+// scatter copies each row to the subtask that owns its key. It is the hot loop of a shuffle.
+func (w *writer[T]) scatter(b *flow.Batch[T]) error {
+	for i, h := range b.Hashes {
+		t := &w.targets[w.route[base.KeyGroupOf(h, w.MaxParallelism)]]
+		p := t.pending
+		if p == nil {
+			p = w.pool.Get()
+			t.pending = p
+		}
+		p.Rows = append(p.Rows, b.Rows[i])
+		p.Times = append(p.Times, b.Times[i])
+		p.Hashes = append(p.Hashes, h)
+		if len(p.Rows) == record.DefaultBatch {
+			if err := w.flush(t); err != nil {
+				return err
+			}
+		}
+	}
+	w.pool.Put(b)
+	return nil
+}
+
+// Watermark is sent with the next rows, or by the time that FlushAfter sets: delaying one is harmless, and
+// sending each would make small batches.
+func (w *writer[T]) Watermark(t int64) error {
+	w.watermark = t
+	if t == flow.EndOfTime {
+		return w.flushAll()
+	}
+	if w.due.IsZero() {
+		w.due = time.Now().Add(w.FlushAfter)
+	}
+	return nil
+}
+
+// Idle is sent behind the rows before it.
+func (w *writer[T]) Idle(idle bool) error {
+	if err := w.flushAll(); err != nil {
+		return err
+	}
+	m := channel.Control()
+	m.Status = channel.Active
+	if idle {
+		m.Status = channel.Idle
+	}
+	return w.broadcast(m)
+}
+
+// Barrier sends all that is buffered and then the barrier, to every target.
+func (w *writer[T]) Barrier(checkpoint uint64, last bool) error {
+	if err := w.flushAll(); err != nil {
+		return err
+	}
+	m := channel.Control()
+	m.Barrier = &channel.Barrier{Checkpoint: checkpoint, Last: last}
+	return w.broadcast(m)
+}
+
+// Due is when the oldest row or watermark that is buffered must be sent.
+func (w *writer[T]) Due() time.Time { return w.due }
+
+// Tick sends what is due.
+func (w *writer[T]) Tick(now time.Time) error {
+	if w.due.IsZero() || now.Before(w.due) {
+		return nil
+	}
+	return w.flushAll()
+}
+
+func (w *writer[T]) flushAll() error {
+	for i := range w.targets {
+		if err := w.flush(&w.targets[i]); err != nil {
+			return err
+		}
+	}
+	w.due = time.Time{}
+	return nil
+}
+
+// flush sends the target's pending rows with the newest watermark behind them.
+func (w *writer[T]) flush(t *target[T]) error {
+	m := channel.Control()
+	if t.pending != nil {
+		m.Batch = t.pending
+		t.pending = nil
+	}
+	if w.watermark > t.watermark {
+		m.Watermark, t.watermark = w.watermark, w.watermark
+	}
+	if m.Batch == nil && m.Watermark == flow.NoTime {
+		return nil
+	}
+	return w.send(t.send, m)
+}
+
+func (w *writer[T]) broadcast(m channel.Message) error {
+	for i := range w.targets {
+		if err := w.send(w.targets[i].send, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer[T]) send(to *channel.Sender, m channel.Message) error {
+	if to.TrySend(m) {
+		return nil
+	}
+	begin := time.Now()
+	err := to.Send(w.Context, m)
+	w.Blocked(time.Since(begin))
+	return err
+}

@@ -1,0 +1,82 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/operator"
+)
+
+// Graph is a logical graph in the making. It is built by one goroutine.
+type Graph struct {
+	// Name identifies the job.
+	Name string
+	// Nodes are the operators, each behind those that it takes rows from.
+	Nodes []*Node
+	// Mistakes are those found while the graph was built.
+	Mistakes []error
+}
+
+// Node is a logical operator.
+type Node struct {
+	// ID is its place in Graph.Nodes.
+	ID int
+	// UID identifies it in checkpoints, Name is for people.
+	UID, Name string
+	// Parallelism is the number of its subtasks; 0 means the job's.
+	Parallelism int
+	// Inputs are the streams it takes rows from: several make a union.
+	Inputs []Edge
+	// Input is the type of the rows it takes; zero for sources.
+	Input operator.RowType
+	// Outputs are the types of the rows it emits: the main stream, then side streams.
+	Outputs []operator.RowType
+	// Make builds the operator of one subtask; out are the receivers of Outputs.
+	Make func(env *operator.Env, out []any) (operator.Operator, error)
+	// Keyed is set for operators with keyed state.
+	Keyed *operator.Planned
+	// Source and Sink are set for operators that begin or end streams.
+	Source *Source
+	Sink   *Sink
+}
+
+// Source is the part of a source that does not depend on its rows.
+type Source struct {
+	// Discover is flow.Source.Discover.
+	Discover func(ctx context.Context, known flow.Known) (flow.Discovery, error)
+	// NotReplayable says why the source cannot go back, or is empty.
+	NotReplayable string
+}
+
+// Sink is the part of a sink that does not depend on its rows.
+type Sink struct {
+	// Recover and Commit are those of flow.Sink.
+	Recover func(ctx context.Context, committables [][]byte) error
+	Commit  func(ctx context.Context, committables [][]byte) error
+}
+
+// Edge is a stream between two operators.
+type Edge struct {
+	From *Node
+	// Port is the output of From.
+	Port     int
+	Exchange operator.Exchange
+	// Hasher fills in the hashes of keys, for operator.Hash: a func(*flow.Batch[T]).
+	Hasher any
+}
+
+// SideUsedTwice is the mistake of giving one side output to two operators.
+func SideUsedTwice(name string) error {
+	return fmt.Errorf("side output %q is given to two operators: make one for each", name)
+}
+
+// Add puts a node into the graph and gives it its number.
+func (g *Graph) Add(n *Node) *Node {
+	n.ID = len(g.Nodes)
+	g.Nodes = append(g.Nodes, n)
+	return n
+}
+
+// Mistake notes what is wrong with the program, to be reported with all other mistakes.
+func (g *Graph) Mistake(err error) { g.Mistakes = append(g.Mistakes, err) }

@@ -1,0 +1,139 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/operator"
+)
+
+// Physical is a graph that can run.
+type Physical struct {
+	Name           string
+	MaxParallelism int
+	// Chains are the tasks, each behind those that it takes rows from.
+	Chains []*Chain
+	// ByNode is the chain of each node, by its ID.
+	ByNode []*Chain
+	graph  *Graph
+}
+
+// Chain is a group of operators that run in one task.
+type Chain struct {
+	ID          int
+	Parallelism int
+	// Nodes are its operators; the first is the head, the others take rows from one before them.
+	Nodes []*Node
+}
+
+// Head is the operator that the chain's rows come to first.
+func (c *Chain) Head() *Node { return c.Nodes[0] }
+
+// Name joins the names of the operators.
+func (c *Chain) Name() string {
+	name := c.Nodes[0].Name
+	for _, n := range c.Nodes[1:] {
+		name += " → " + n.Name
+	}
+	return name
+}
+
+// Consumers returns the nodes that take rows from the output, with the edges they take them by.
+func (p *Physical) Consumers(n *Node, port int) (nodes []*Node, edges []Edge) {
+	for _, to := range p.graph.Nodes {
+		for _, e := range to.Inputs {
+			if e.From == n && e.Port == port {
+				nodes, edges = append(nodes, to), append(edges, e)
+			}
+		}
+	}
+	return nodes, edges
+}
+
+// Nodes are the operators of the job.
+func (p *Physical) Nodes() []*Node { return p.graph.Nodes }
+
+// Options are the job-wide choices that shape a plan.
+type Options struct {
+	Parallelism    int
+	MaxParallelism int
+	// AcceptLoss allows sources that cannot be replayed.
+	AcceptLoss bool
+}
+
+// Compile checks the graph and forms chains. The error holds every mistake found and is a base.Config one.
+func Compile(g *Graph, o Options) (*Physical, error) {
+	if err := check(g, o); err != nil {
+		return nil, base.Errorf(base.Config, "the job cannot run:\n%w", err)
+	}
+	p := &Physical{
+		Name: g.Name, MaxParallelism: o.MaxParallelism, ByNode: make([]*Chain, len(g.Nodes)), graph: g,
+	}
+	for _, n := range g.Nodes {
+		if n.Parallelism == 0 {
+			n.Parallelism = o.Parallelism
+		}
+		for i := range n.Inputs {
+			e := &n.Inputs[i]
+			if e.Exchange == operator.Forward && e.From.Parallelism != n.Parallelism {
+				e.Exchange = operator.Rebalance
+			}
+		}
+		p.place(n)
+	}
+	return p, nil
+}
+
+// place puts the node into the chain of its only input, if rows can simply go on there.
+func (p *Physical) place(n *Node) {
+	if len(n.Inputs) == 1 && n.Inputs[0].Exchange == operator.Forward {
+		c := p.ByNode[n.Inputs[0].From.ID]
+		c.Nodes = append(c.Nodes, n)
+		p.ByNode[n.ID] = c
+		return
+	}
+	c := &Chain{ID: len(p.Chains), Parallelism: n.Parallelism, Nodes: []*Node{n}}
+	p.Chains = append(p.Chains, c)
+	p.ByNode[n.ID] = c
+}
+
+// check returns all mistakes of the graph, joined.
+func check(g *Graph, o Options) error {
+	mistakes := append([]error(nil), g.Mistakes...)
+	add := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
+	if o.MaxParallelism < 1 || o.MaxParallelism > base.MaxMaxParallelism {
+		add("max parallelism %d is not between 1 and %d", o.MaxParallelism, base.MaxMaxParallelism)
+	}
+	if o.Parallelism < 1 || o.Parallelism > o.MaxParallelism {
+		add("parallelism %d is not between 1 and the max parallelism, %d", o.Parallelism, o.MaxParallelism)
+	}
+	if len(g.Nodes) == 0 {
+		add("it has no source: begin with From")
+	}
+	uids := map[string]string{}
+	used := map[*Node]bool{}
+	for _, n := range g.Nodes {
+		if other, ok := uids[n.UID]; ok {
+			add("operators %q and %q have the same uid %q: name one of them differently", other, n.Name, n.UID)
+		}
+		uids[n.UID] = n.Name
+		if n.Parallelism < 0 || n.Parallelism > o.MaxParallelism {
+			add("operator %q: parallelism %d is not between 1 and the max parallelism, %d",
+				n.Name, n.Parallelism, o.MaxParallelism)
+		}
+		for _, e := range n.Inputs {
+			used[e.From] = true
+		}
+		if n.Source != nil && n.Source.NotReplayable != "" && !o.AcceptLoss {
+			add("source %q cannot be read again after a failure (%s): say that the job accepts loss (--accept-loss)",
+				n.Name, n.Source.NotReplayable)
+		}
+	}
+	for _, n := range g.Nodes {
+		if n.Sink == nil && !used[n] {
+			add("the rows of %q go nowhere: end the stream with To", n.Name)
+		}
+	}
+	return errors.Join(mistakes...)
+}

@@ -1,0 +1,219 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/channel"
+	"github.com/aquifer-stream/aquifer/internal/operator"
+)
+
+// Part is one operator's snapshot.
+type Part struct {
+	UID string
+	operator.Snapshot
+}
+
+// Reporter hears from tasks. Its methods are called on the task's goroutine and must not block.
+type Reporter interface {
+	// Snapshot says that the task has passed the barrier of a checkpoint.
+	Snapshot(task int, checkpoint uint64, parts []Part)
+	// SourceEnded says that all rows of a source subtask have been read and passed on.
+	SourceEnded(task int)
+}
+
+// Source is the head of a chain without input.
+type Source interface {
+	Step() (flow.Status, error)
+	Ready() []<-chan struct{}
+	Stop()
+}
+
+// Step is an operator of the chain with its uid.
+type Step struct {
+	UID string
+	operator.Operator
+}
+
+// Config is what a task is made of.
+type Config struct {
+	// ID is unique in the job, Name for people.
+	ID   int
+	Name string
+	// Gate, Head and Deliver are the input of a task that is not a source.
+	Gate    *channel.Gate
+	Head    operator.Progress
+	Deliver func(batch any) error
+	// Source is set for a source task.
+	Source Source
+	// Steps are the operators in the order in which rows pass them; Outputs end the chain.
+	Steps   []Step
+	Outputs []operator.Output
+	Report  Reporter
+	// Times are the task's clocks.
+	Times *Times
+}
+
+// Times is how a task has spent its time, in nanoseconds. Anyone may read it.
+type Times struct {
+	// Idle is the time without input, Blocked the time without credit; the rest was busy.
+	Idle, Blocked atomic.Int64
+}
+
+// Task is a subtask of a chain.
+type Task struct {
+	Config
+	control chan channel.Barrier
+	wake    chan struct{}
+	clocked []operator.Clocked
+	ended   bool // the source has no more rows
+	stopped bool // the source is read no further in this run
+}
+
+// New returns a task that is ready to run.
+func New(c Config) *Task {
+	t := &Task{Config: c, control: make(chan channel.Barrier, 16), wake: make(chan struct{}, 1)}
+	for _, s := range c.Steps {
+		if clocked, ok := s.Operator.(operator.Clocked); ok {
+			t.clocked = append(t.clocked, clocked)
+		}
+	}
+	for _, o := range c.Outputs {
+		t.clocked = append(t.clocked, o)
+	}
+	return t
+}
+
+// Trigger asks a source task to emit a barrier. It reports whether there was room to ask.
+func (t *Task) Trigger(b channel.Barrier) bool {
+	select {
+	case t.control <- b:
+		return true
+	default:
+		return false
+	}
+}
+
+// Wake makes a source task look again for splits.
+func (t *Task) Wake() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run processes until a failure or the end of the context, and returns the failure or the context's cause.
+// It does not end with the input: whoever owns the task ends it when a checkpoint has made the end durable.
+func (t *Task) Run(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("task %q: panic: %v\n%s", t.Name, p, debug.Stack())
+		}
+		for i := len(t.Steps) - 1; i >= 0; i-- {
+			err = errors.Join(err, t.Steps[i].Close())
+		}
+	}()
+	for i := len(t.Steps) - 1; i >= 0; i-- {
+		if err := t.Steps[i].Open(); err != nil {
+			return err
+		}
+	}
+	if t.Source != nil {
+		return t.runSource(ctx)
+	}
+	return t.runGate(ctx)
+}
+
+// runGate is the loop of a task with input.
+func (t *Task) runGate(ctx context.Context) error {
+	for {
+		e, ok := t.Gate.TryNext()
+		if !ok {
+			begin := time.Now()
+			var err error
+			if e, ok, err = t.Gate.Next(ctx, nil, t.due()); err != nil {
+				return err
+			}
+			t.Times.Idle.Add(int64(time.Since(begin)))
+		}
+		if ok {
+			if err := t.handle(e); err != nil {
+				return err
+			}
+		} else if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := t.tick(); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *Task) handle(e channel.Event) error {
+	switch {
+	case e.Batch != nil:
+		return t.Deliver(e.Batch)
+	case e.Barrier != nil:
+		return t.barrier(*e.Barrier)
+	case e.Status != channel.Unchanged:
+		return t.Head.Idle(e.Status == channel.Idle)
+	default:
+		return t.Head.Watermark(e.Watermark)
+	}
+}
+
+// barrier takes the snapshots of the chain and sends the barrier on.
+func (t *Task) barrier(b channel.Barrier) error {
+	parts := make([]Part, 0, len(t.Steps))
+	for _, s := range t.Steps {
+		snap, err := s.Snapshot(b.Checkpoint)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, Part{UID: s.UID, Snapshot: snap})
+	}
+	for _, o := range t.Outputs {
+		if err := o.Barrier(b.Checkpoint, b.Last); err != nil {
+			return err
+		}
+	}
+	t.Report.Snapshot(t.ID, b.Checkpoint, parts)
+	return nil
+}
+
+// due is the earliest time at which an operator or output wants a tick; zero for none.
+func (t *Task) due() time.Time {
+	var least time.Time
+	for _, c := range t.clocked {
+		if d := c.Due(); !d.IsZero() && (least.IsZero() || d.Before(least)) {
+			least = d
+		}
+	}
+	return least
+}
+
+// tick does what is due. The clock is read only when something may be.
+func (t *Task) tick() error {
+	due := t.due()
+	if due.IsZero() {
+		return nil
+	}
+	now := time.Now()
+	if now.Before(due) {
+		return nil
+	}
+	for _, c := range t.clocked {
+		if d := c.Due(); d.IsZero() || now.Before(d) {
+			continue
+		}
+		if err := c.Tick(now); err != nil {
+			return err
+		}
+	}
+	return nil
+}

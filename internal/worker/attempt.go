@@ -1,0 +1,235 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/channel"
+	"github.com/aquifer-stream/aquifer/internal/checkpoint"
+	"github.com/aquifer-stream/aquifer/internal/keyed"
+	"github.com/aquifer-stream/aquifer/internal/objstore"
+	"github.com/aquifer-stream/aquifer/internal/operator"
+	"github.com/aquifer-stream/aquifer/internal/plan"
+	"github.com/aquifer-stream/aquifer/internal/task"
+)
+
+// ErrFinished ends the tasks of a job that has done its work.
+var ErrFinished = errors.New("the job has finished")
+
+// Config is what an attempt to run a job needs.
+type Config struct {
+	Plan    *plan.Physical
+	Objects objstore.Store
+	// Incarnation is part of the names of all that this attempt writes.
+	Incarnation string
+	// Restore is the checkpoint to go on from, or nil.
+	Restore *checkpoint.Manifest
+	Budget  *keyed.Budget
+	// Credit is the number of batches that a channel holds, FlushAfter how long a row may wait for company.
+	Credit     int
+	FlushAfter time.Duration
+	Listener   Listener
+}
+
+// Listener hears from an attempt. Its methods may be called from any goroutine and must not block.
+type Listener interface {
+	// Acknowledged says that a task's part of a checkpoint is durable.
+	Acknowledged(checkpoint uint64, task int)
+	// Declined says that a task's part of a checkpoint could not be made durable.
+	Declined(checkpoint uint64, task int, err error)
+	// SourcesEnded says that all sources have been read to their ends.
+	SourcesEnded()
+}
+
+// Attempt is one run of the tasks of a job, from a restored checkpoint to a failure or the end.
+type Attempt struct {
+	Config
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
+	tasks     []*task.Task
+	chains    []*plan.Chain // by task
+	stats     []*OperatorStats
+	times     []*task.Times
+	pools     map[int]*splitPool // by node
+	live      *operator.LiveTables
+	persisted []*persister // by task
+	named     atomic.Int64
+
+	mu     sync.Mutex
+	parts  map[uint64]*parts
+	ending map[int]struct{} // source tasks that have yet to end
+}
+
+// OperatorStats are the counters of one operator in one subtask.
+type OperatorStats struct {
+	Node    *plan.Node
+	Subtask int
+	*operator.Stats
+}
+
+// parts are the pieces of a checkpoint that have come in.
+type parts struct {
+	pools map[int]poolState
+	tasks map[int][]task.Part
+	lists map[int]map[string][]checkpoint.Table // by task and uid
+}
+
+type poolState struct {
+	known      []string
+	unassigned []flow.Split
+}
+
+// New builds the tasks, which end with the context. Nothing runs yet, and nothing has been written.
+func New(ctx context.Context, c Config) (*Attempt, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	a := &Attempt{
+		ctx: ctx, cancel: cancel,
+		Config: c, pools: map[int]*splitPool{}, live: operator.NewLiveTables(),
+		parts: map[uint64]*parts{}, ending: map[int]struct{}{},
+	}
+	if c.Restore != nil {
+		for _, op := range c.Restore.Operators {
+			for _, s := range op.Subtasks {
+				for _, t := range s.Tables {
+					a.live.Add(t.Name)
+				}
+			}
+		}
+	}
+	if err := a.build(); err != nil {
+		cancel(err)
+		return nil, err
+	}
+	return a, nil
+}
+
+// Finish ends the tasks of a job that has done its work: Run returns nil.
+func (a *Attempt) Finish() { a.cancel(ErrFinished) }
+
+// Run runs the tasks until one fails (its error), the context ends (its cause) or Finish is called (nil).
+func (a *Attempt) Run() error {
+	defer a.cancel(nil)
+	ctx := a.ctx
+	if err := a.discover(ctx); err != nil {
+		return err
+	}
+	var group sync.WaitGroup
+	var failed firstError
+	run := func(f func(context.Context) error) {
+		group.Go(func() {
+			if err := f(ctx); err != nil && !errors.Is(err, ErrFinished) {
+				failed.set(err)
+				a.cancel(err)
+			}
+		})
+	}
+	for i, t := range a.tasks {
+		run(t.Run)
+		run(a.persisted[i].run)
+	}
+	for _, p := range a.pools {
+		run(p.run)
+	}
+	group.Wait()
+	return failed.get()
+}
+
+// firstError keeps the first error it is given: what follows from it is of less interest.
+type firstError struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (f *firstError) set(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+func (f *firstError) get() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// Tasks is the number of tasks, each of which must acknowledge a checkpoint.
+func (a *Attempt) Tasks() int {
+	n := 0
+	for _, c := range a.Plan.Chains {
+		n += c.Parallelism
+	}
+	return n
+}
+
+// discover asks every source for its splits before any task runs, so that mistakes show at once.
+func (a *Attempt) discover(ctx context.Context) error {
+	for _, p := range a.pools {
+		if p.complete {
+			continue
+		}
+		if err := p.discover(ctx, a.Restore == nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Trigger begins a checkpoint: the split pools are recorded and the sources asked for barriers.
+func (a *Attempt) Trigger(id uint64, last bool) error {
+	p := &parts{pools: map[int]poolState{}, tasks: map[int][]task.Part{}, lists: map[int]map[string][]checkpoint.Table{}}
+	a.mu.Lock()
+	a.parts[id] = p
+	a.mu.Unlock()
+	for node, pool := range a.pools {
+		known, unassigned := pool.snapshot(id)
+		p.pools[node] = poolState{known, unassigned}
+	}
+	for i, t := range a.tasks {
+		if t.Source != nil && !t.Trigger(channel.Barrier{Checkpoint: id, Last: last}) {
+			return fmt.Errorf("checkpoint %d: task %q has not taken part in the last ones yet", id, a.tasks[i].Name)
+		}
+	}
+	return nil
+}
+
+// Drop forgets what came in for a checkpoint that will not be stored.
+func (a *Attempt) Drop(id uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.parts, id)
+}
+
+// Snapshot implements task.Reporter.
+func (a *Attempt) Snapshot(id int, checkpoint uint64, snaps []task.Part) {
+	a.mu.Lock()
+	p := a.parts[checkpoint]
+	if p != nil {
+		p.tasks[id] = snaps
+	}
+	a.mu.Unlock()
+	a.persisted[id].add(job{checkpoint, snaps})
+}
+
+// SourceEnded implements task.Reporter.
+func (a *Attempt) SourceEnded(id int) {
+	a.mu.Lock()
+	delete(a.ending, id)
+	all := len(a.ending) == 0
+	a.mu.Unlock()
+	if all {
+		a.Listener.SourcesEnded()
+	}
+}
+
+// InUse reports whether a running operator needs the object, or may come to need it.
+func (a *Attempt) InUse(name string) bool { return a.live.Has(name) }
+
+// Stats returns the counters of every operator and subtask.
+func (a *Attempt) Stats() []*OperatorStats { return a.stats }

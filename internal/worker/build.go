@@ -1,0 +1,249 @@
+package worker
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/channel"
+	"github.com/aquifer-stream/aquifer/internal/checkpoint"
+	"github.com/aquifer-stream/aquifer/internal/operator"
+	"github.com/aquifer-stream/aquifer/internal/plan"
+	"github.com/aquifer-stream/aquifer/internal/task"
+)
+
+// build makes all gates, pools and tasks.
+func (a *Attempt) build() error {
+	gates := a.gates()
+	restored := a.assignments()
+	for _, n := range a.Plan.Nodes() {
+		if n.Source != nil {
+			a.buildPool(n, restored[n.ID])
+		}
+	}
+	for _, c := range a.Plan.Chains {
+		for s := range c.Parallelism {
+			b := &builder{
+				Attempt: a, chain: c, subtask: s, gates: gates, restored: restored,
+				built: map[int]operator.Operator{}, times: &task.Times{},
+			}
+			if err := b.task(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// gates returns the inputs of all subtasks, by chain and subtask.
+func (a *Attempt) gates() [][]*channel.Gate {
+	gates := make([][]*channel.Gate, len(a.Plan.Chains))
+	for i, c := range a.Plan.Chains {
+		channels := 0
+		for _, e := range c.Head().Inputs {
+			channels += channelsOf(e)
+		}
+		for range c.Parallelism {
+			var g *channel.Gate
+			if channels > 0 {
+				g = channel.NewGate(channels, a.Credit)
+			}
+			gates[i] = append(gates[i], g)
+		}
+	}
+	return gates
+}
+
+// channelsOf is the number of channels that an edge adds to the gate of each receiving subtask.
+func channelsOf(e plan.Edge) int {
+	if e.Exchange == operator.Forward {
+		return 1
+	}
+	return e.From.Parallelism
+}
+
+// assignments deals the checkpoint out to the subtasks of each node, by node and subtask.
+func (a *Attempt) assignments() [][]*operator.Restored {
+	all := make([][]*operator.Restored, len(a.Plan.Nodes()))
+	for _, n := range a.Plan.Nodes() {
+		all[n.ID] = make([]*operator.Restored, n.Parallelism)
+		old := operatorOf(a.Restore, n.UID)
+		if old == nil {
+			continue
+		}
+		for s, as := range checkpoint.Assign(*old, n.Parallelism, a.Plan.MaxParallelism) {
+			all[n.ID][s] = &operator.Restored{Assignment: as, Key: old.Key, States: old.States}
+		}
+	}
+	return all
+}
+
+func operatorOf(m *checkpoint.Manifest, uid string) *checkpoint.Operator {
+	if m == nil {
+		return nil
+	}
+	for i := range m.Operators {
+		if m.Operators[i].UID == uid {
+			return &m.Operators[i]
+		}
+	}
+	return nil
+}
+
+func (a *Attempt) buildPool(n *plan.Node, restored []*operator.Restored) {
+	pool := newSplitPool(n.Source, n.Name, n.Parallelism, func() { a.wakeSources() })
+	if old := operatorOf(a.Restore, n.UID); old != nil {
+		assigned := make([][]flow.Split, n.Parallelism)
+		for s, r := range restored {
+			for _, split := range r.Splits {
+				assigned[s] = append(assigned[s], flow.Split(split))
+			}
+		}
+		unassigned := make([]flow.Split, 0, len(old.Unassigned))
+		for _, s := range old.Unassigned {
+			unassigned = append(unassigned, flow.Split(s))
+		}
+		pool.restore(old.Known, unassigned, assigned)
+	}
+	a.pools[n.ID] = pool
+}
+
+func (a *Attempt) wakeSources() {
+	for _, t := range a.tasks {
+		if t.Source != nil {
+			t.Wake()
+		}
+	}
+}
+
+// builder builds one task.
+type builder struct {
+	*Attempt
+	chain    *plan.Chain
+	subtask  int
+	gates    [][]*channel.Gate
+	restored [][]*operator.Restored
+	built    map[int]operator.Operator
+	steps    []task.Step // in the order of building, which is from the last to the first
+	outputs  []operator.Output
+	times    *task.Times
+}
+
+func (b *builder) task() error {
+	head, err := b.operator(b.chain.Head())
+	if err != nil {
+		return err
+	}
+	config := task.Config{
+		ID: len(b.tasks), Name: fmt.Sprintf("%s (%d/%d)", b.chain.Name(), b.subtask+1, b.chain.Parallelism),
+		Outputs: b.outputs, Report: b.Attempt, Times: b.times,
+	}
+	for i := len(b.steps) - 1; i >= 0; i-- {
+		config.Steps = append(config.Steps, b.steps[i])
+	}
+	if source, ok := head.(task.Source); ok {
+		config.Source = source
+		b.ending[config.ID] = struct{}{}
+	} else {
+		config.Gate = b.gates[b.chain.ID][b.subtask]
+		config.Head = head.(operator.Progress)
+		config.Deliver = b.chain.Head().Input.Deliver(head)
+	}
+	b.Attempt.times = append(b.Attempt.times, b.times)
+	b.tasks = append(b.tasks, task.New(config))
+	b.chains = append(b.chains, b.chain)
+	b.persisted = append(b.persisted, newPersister(b.Attempt, config.ID))
+	return nil
+}
+
+// operator builds the node's operator after all that takes rows from it.
+func (b *builder) operator(n *plan.Node) (operator.Operator, error) {
+	if op, ok := b.built[n.ID]; ok {
+		return op, nil
+	}
+	var outs []any
+	for i, rows := range n.Outputs {
+		to, err := b.receivers(n, i, rows)
+		if err != nil {
+			return nil, err
+		}
+		outs = append(outs, rows.Fan(to))
+	}
+	op, err := n.Make(b.env(n), outs)
+	if err != nil {
+		return nil, err
+	}
+	b.built[n.ID] = op
+	b.steps = append(b.steps, task.Step{UID: n.UID, Operator: op})
+	return op, nil
+}
+
+// receivers are what an output's rows go to: operators of this chain, or writers to other tasks.
+func (b *builder) receivers(n *plan.Node, index int, rows operator.RowType) ([]any, error) {
+	var to []any
+	nodes, edges := b.Plan.Consumers(n, index)
+	for i, consumer := range nodes {
+		if b.Plan.ByNode[consumer.ID] == b.chain && consumer != b.chain.Head() {
+			op, err := b.operator(consumer)
+			if err != nil {
+				return nil, err
+			}
+			to = append(to, op)
+			continue
+		}
+		w := rows.Writer(b.writerConfig(consumer, edges[i]))
+		b.outputs = append(b.outputs, w)
+		to = append(to, w)
+	}
+	return to, nil
+}
+
+// writerConfig finds the channels that lead from this subtask to the consumer.
+func (b *builder) writerConfig(consumer *plan.Node, e plan.Edge) operator.WriterConfig {
+	first := 0
+	for _, in := range consumer.Inputs {
+		if in.From == e.From && in.Port == e.Port {
+			break
+		}
+		first += channelsOf(in)
+	}
+	gates := b.gates[b.Plan.ByNode[consumer.ID].ID]
+	c := operator.WriterConfig{
+		Context: b.ctx, Exchange: e.Exchange, Hasher: e.Hasher, MaxParallelism: b.Plan.MaxParallelism,
+		FlushAfter: b.FlushAfter,
+		Blocked:    func(d time.Duration) { b.times.Blocked.Add(int64(d)) },
+	}
+	if e.Exchange == operator.Forward {
+		c.To = []*channel.Sender{gates[b.subtask].Sender(first)}
+		return c
+	}
+	for _, g := range gates {
+		c.To = append(c.To, g.Sender(first+b.subtask))
+	}
+	return c
+}
+
+func (b *builder) env(n *plan.Node) *operator.Env {
+	stats := &operator.Stats{}
+	stats.Watermark.Store(flow.NoTime)
+	b.stats = append(b.stats, &OperatorStats{Node: n, Subtask: b.subtask, Stats: stats})
+	env := &operator.Env{
+		Context: b.ctx, UID: n.UID, Name: n.Name, Subtask: b.subtask, Parallelism: n.Parallelism,
+		MaxParallelism: b.Plan.MaxParallelism,
+		Groups:         base.RangeOf(b.subtask, n.Parallelism, b.Plan.MaxParallelism),
+		Incarnation:    b.Incarnation, Restored: b.restored[n.ID][b.subtask], Budget: b.Budget,
+		Objects: b.Objects, NewTable: b.newTable, Live: b.live, Stats: stats,
+		Blocked: func() time.Duration { return time.Duration(b.times.Blocked.Load()) },
+	}
+	if n.Source != nil {
+		env.Splits = b.pools[n.ID]
+	}
+	return env
+}
+
+// newTable names a table: the hash in front spreads the names over the key space of the store.
+func (a *Attempt) newTable() string {
+	name := fmt.Sprintf("%s-%08d.table", a.Incarnation, a.named.Add(1))
+	return fmt.Sprintf("shards/%02x/%s", base.Hash([]byte(name))&0xff, name)
+}

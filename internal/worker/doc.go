@@ -1,0 +1,11 @@
+// Package worker hosts the tasks of a job in this process: it builds them from the physical graph, joins
+// them by channels, runs them, turns their frozen state into tables in the background, and reports.
+//
+// What always holds:
+//
+//   - Either all tasks run or none: the first failure ends all of them, and Run returns when the last
+//     goroutine has ended.
+//   - A checkpoint is acknowledged for a task only when the tables of its operators are durable.
+//   - Snapshots of one operator are persisted in the order of their barriers.
+//   - A table is known as live from before it exists until no later checkpoint can need it.
+package worker

@@ -1,0 +1,151 @@
+package aquifer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+)
+
+// Exit codes of programs that use Main, and of the command aquifer.
+const (
+	// ExitDone: all input has been processed.
+	ExitDone = 0
+	// ExitFailed: the job failed for good.
+	ExitFailed = 1
+	// ExitUsage: wrong usage or configuration; nothing has been touched.
+	ExitUsage = 2
+	// ExitInterrupted: stopped by a signal, after a last checkpoint; started again, the job goes on.
+	ExitInterrupted = 3
+)
+
+// Main is the main function of a program that is one job. It parses flags, builds the job with the given
+// function and runs it; it does not return. See the program's help for the flags.
+func Main(build func(*Job) error) {
+	name := filepath.Base(os.Args[0])
+	var o RunOptions
+	var asJSON bool
+	command := &cobra.Command{
+		Use:           name,
+		Short:         "Run the job " + name,
+		Example:       fmt.Sprintf("  %s\n  %s --state /var/lib/%s --parallelism 4 --checkpoint-interval 1s", name, name, name),
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(c *cobra.Command, _ []string) error {
+			job := NewJob(name)
+			if err := build(job); err != nil {
+				return err
+			}
+			result, err := RunUntilSignal(c.Context(), job, o, os.Stderr)
+			if asJSON {
+				err = errors.Join(err, json.NewEncoder(os.Stdout).Encode(result))
+			}
+			return err
+		},
+	}
+	o.AddFlags(command.Flags())
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON object about the run on standard output at its end")
+	os.Exit(Execute(command, os.Stderr))
+}
+
+// Execute runs a command whose work is running jobs and returns its exit code. Errors are printed on stderr.
+func Execute(command *cobra.Command, stderr io.Writer) int {
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return base.Errorf(base.Config, "%w", err)
+	})
+	err := command.ExecuteContext(context.Background())
+	return ExitCode(err, command.Name(), stderr)
+}
+
+// ExitCode prints what an error says, for a program of the given name, and returns the exit code for it.
+func ExitCode(err error, name string, stderr io.Writer) int {
+	switch {
+	case err == nil:
+		return ExitDone
+	case errors.Is(err, ErrInterrupted):
+		return ExitInterrupted
+	}
+	fmt.Fprintf(stderr, "%s: %v\n", name, err)
+	if base.KindOf(err) == base.Config {
+		return ExitUsage
+	}
+	return ExitFailed
+}
+
+// ErrInterrupted is returned for a run that a signal ended, after its last checkpoint.
+var ErrInterrupted = errors.New("interrupted")
+
+// AddFlags adds the flags for the options to a set, with their defaults.
+func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
+	d := RunOptions{}.withDefaults()
+	f.StringVar(&o.State, "state", "",
+		"directory that state is kept in: started again with it, the job goes on (default: in memory)")
+	f.IntVar(&o.Parallelism, "parallelism", d.Parallelism, "subtasks of each operator")
+	f.IntVar(&o.MaxParallelism, "max-parallelism", d.MaxParallelism, "number of key groups, for the life of the state")
+	f.DurationVar(&o.CheckpointInterval, "checkpoint-interval", d.CheckpointInterval,
+		"time between checkpoints (negative: only at the end)")
+	f.DurationVar(&o.CheckpointTimeout, "checkpoint-timeout", d.CheckpointTimeout, "give up a checkpoint after this time")
+	f.IntVar(&o.TolerateFailures, "tolerate-failures", d.TolerateFailures,
+		"checkpoints that may fail in a row before the job does")
+	f.IntVar(&o.Retain, "retain", d.Retain, "checkpoints to keep")
+	f.Uint64Var(&o.From, "from", 0, "restore this checkpoint instead of the latest")
+	f.IntVar(&o.Restarts, "restarts", d.Restarts, "restarts in a row before a failing job gives up (negative: none)")
+	f.Int64Var(&o.Memory, "memory", 0, "bound on the memory of keyed state in bytes (0: none)")
+	f.DurationVar(&o.FlushAfter, "flush-after", d.FlushAfter, "longest wait of a row for its batch to fill")
+	f.BoolVar(&o.AcceptLoss, "accept-loss", false, "allow sources that cannot be read again after a failure")
+}
+
+// RunUntilSignal runs the job and reports progress on w, until its input ends or the process gets SIGINT or
+// SIGTERM: the job then takes a last checkpoint and ErrInterrupted is returned. A second signal ends it at once.
+func RunUntilSignal(ctx context.Context, job *Job, o RunOptions, w io.Writer) (Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := make(chan struct{})
+	o.Stop = stop
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	done := make(chan struct{})
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-signals:
+			close(stop)
+		case <-done:
+			return
+		}
+		select {
+		case s := <-signals:
+			cancel(fmt.Errorf("ended by a second signal (%v), without a last checkpoint", s))
+		case <-done:
+		}
+	}()
+	status := newStatusLine(w)
+	next := o.OnEvent
+	o.OnEvent = func(e Event) {
+		status.show(e)
+		if next != nil {
+			next(e)
+		}
+	}
+	result, err := job.Run(ctx, o)
+	close(done)
+	<-watched
+	status.end()
+	if err == nil && !result.Finished {
+		err = ErrInterrupted
+	}
+	return result, err
+}

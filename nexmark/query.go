@@ -1,0 +1,144 @@
+package nexmark
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/connector/discard"
+	"github.com/aquifer-stream/aquifer/connector/file"
+	"github.com/aquifer-stream/aquifer/connector/nexmark"
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/base"
+)
+
+// Query is one query of the benchmark.
+type Query struct {
+	// Name is as in "q5", Title says what it computes.
+	Name, Title string
+	build       func(events aquifer.Stream[nexmark.Event], out *Output)
+}
+
+var queries = []Query{
+	{"q0", "every bid, unchanged", q0},
+	{"q1", "every bid with its price in euro", q1},
+	{"q2", "the bids on every 123rd auction", q2},
+	{"q5", "the auctions with the most bids of the last ten seconds, every two seconds", q5},
+	{"q11", "the number of bids of each bidder in each session", q11},
+	{"q14", "bids in a range of prices, with the time of day and a count of letters", q14},
+	{"q18", "the last bid of each bidder on each auction", q18},
+	{"q21", "bids with the id of their channel", q21},
+	{"q22", "bids with the directories of their url", q22},
+}
+
+// Names returns the names of all queries.
+func Names() []string {
+	var names []string
+	for _, q := range queries {
+		names = append(names, q.Name)
+	}
+	return names
+}
+
+// ByName returns the query of that name.
+func ByName(name string) (Query, error) {
+	i := slices.IndexFunc(queries, func(q Query) bool { return q.Name == name })
+	if i < 0 {
+		return Query{}, base.Errorf(base.Config, "there is no query %q; there are %s", name, strings.Join(Names(), ", "))
+	}
+	return queries[i], nil
+}
+
+// Build adds the query to a job: its source, its operators and the given output.
+func (q Query) Build(job *aquifer.Job, config nexmark.Config, out *Output) {
+	events := aquifer.From(job, "events", nexmark.New(config),
+		aquifer.EventTime(func(e *nexmark.Event) int64 { return e.Time }, nexmark.WatermarkDelay))
+	q.build(events, out)
+}
+
+// Output is where a query's rows go: nowhere but a counter, a hash, or files.
+type Output struct {
+	dir   string
+	hash  bool
+	total func() (rows int64, hash uint64)
+}
+
+// NewOutput returns an output by its name: "discard" counts rows, "hash" hashes them too, and anything else is
+// a directory that gets them as lines of text.
+func NewOutput(to string) *Output {
+	switch to {
+	case "discard", "":
+		return &Output{}
+	case "hash":
+		return &Output{hash: true}
+	}
+	return &Output{dir: to}
+}
+
+// Total returns the number of rows of the result and, if asked for, its hash, after the job has ended. For files
+// it returns zeros.
+func (o *Output) Total() (rows int64, hash uint64) {
+	if o.total == nil {
+		return 0, 0
+	}
+	return o.total()
+}
+
+// Hashed reports whether the output computes a hash.
+func (o *Output) Hashed() bool { return o.hash }
+
+// write ends a stream of rows that are only ever added. text appends a row's canonical text.
+func write[T any](s aquifer.Stream[T], out *Output, text func(dst []byte, row *T) []byte) {
+	if out.dir != "" {
+		aquifer.To(s, "out", file.WriteText(out.dir, text))
+		return
+	}
+	var options []discard.Option[T]
+	if out.hash {
+		options = append(options, discard.Hash(text))
+	}
+	sink := discard.New(options...)
+	out.total = sink.Total
+	aquifer.To[T](s, "out", sink)
+}
+
+// Change is a row of a result that is updated: it adds a row, or takes one back.
+type Change[T any] struct {
+	Row     T
+	Retract bool
+}
+
+// writeChanges ends a stream of changes. In files a row that is taken back begins with a minus sign.
+func writeChanges[T any](s aquifer.Stream[Change[T]], out *Output, text func(dst []byte, row *T) []byte) {
+	rowText := func(dst []byte, c *Change[T]) []byte { return text(dst, &c.Row) }
+	if out.dir != "" {
+		aquifer.To(s, "out", file.WriteText(out.dir, func(dst []byte, c *Change[T]) []byte {
+			if c.Retract {
+				dst = append(dst, '-')
+			}
+			return rowText(dst, c)
+		}))
+		return
+	}
+	options := []discard.Option[Change[T]]{discard.Retract(func(c *Change[T]) bool { return c.Retract })}
+	if out.hash {
+		options = append(options, discard.Hash(rowText))
+	}
+	sink := discard.New(options...)
+	out.total = sink.Total
+	aquifer.To[Change[T]](s, "out", sink)
+}
+
+// bids are the bids among the events.
+func bids(events aquifer.Stream[nexmark.Event]) aquifer.Stream[nexmark.Bid] {
+	return aquifer.FlatMap(events, func(e *nexmark.Event, out flow.Collector[nexmark.Bid]) error {
+		if e.Bid != nil {
+			out.Emit(*e.Bid)
+		}
+		return nil
+	}, aquifer.Name("bids"))
+}
+
+// HashText is a hash as results print it.
+func HashText(hash uint64) string { return fmt.Sprintf("%016x", hash) }

@@ -1,0 +1,152 @@
+package aquifer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/coordinator"
+	"github.com/aquifer-stream/aquifer/internal/keyed"
+	"github.com/aquifer-stream/aquifer/internal/objstore"
+	"github.com/aquifer-stream/aquifer/internal/objstore/dir"
+	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
+	"github.com/aquifer-stream/aquifer/internal/plan"
+)
+
+// RunOptions say how a job is run. The zero value is ready to use: everything has a default.
+type RunOptions struct {
+	// State is the directory that checkpoints are kept in; a job started again with the same
+	// directory goes on where the last checkpoint was. Empty keeps state in memory: a job then
+	// survives failures of its tasks, but not of the process.
+	State string
+	// Parallelism is the number of subtasks of operators without their own; default: the number of CPUs.
+	Parallelism int
+	// MaxParallelism bounds the parallelism for the life of the state; default 256.
+	MaxParallelism int
+	// CheckpointInterval is the time between checkpoints; default 10 s, negative for none but the last.
+	CheckpointInterval time.Duration
+	// CheckpointTimeout ends an attempt at a checkpoint; default 10 minutes.
+	CheckpointTimeout time.Duration
+	// TolerateFailures is how many checkpoints in a row may fail before the job does; default 3, negative
+	// for none.
+	TolerateFailures int
+	// Retain is the number of checkpoints kept; default 3.
+	Retain int
+	// From restores the given retained checkpoint instead of the latest.
+	From uint64
+	// Restarts is how many times in a row a failed job is restarted from its last checkpoint, with
+	// exponential backoff, before it gives up; default 10, negative for never.
+	Restarts int
+	// Memory bounds the memory of keyed state in bytes; zero for no bound.
+	Memory int64
+	// FlushAfter bounds how long a row waits for its batch to fill; default 10 ms.
+	FlushAfter time.Duration
+	// AcceptLoss allows sources that cannot be replayed, such as standard input.
+	AcceptLoss bool
+	// Stop, when closed, ends the job after a checkpoint; started again, it goes on.
+	Stop <-chan struct{}
+	// OnEvent hears of checkpoints, restarts and progress. It must not block.
+	OnEvent func(Event)
+}
+
+// Event is something that happened to a running job; see the types in [coordinator].
+type Event = coordinator.Event
+
+// Progress is an Event about every half second.
+type Progress = coordinator.Progress
+
+// Result says how a run ended.
+type Result struct {
+	// Finished is true when all input has been processed; false when the job was stopped.
+	Finished bool
+	// ResumedFrom is the checkpoint that the run went on from, or 0.
+	ResumedFrom uint64
+	// LastCheckpoint is the newest one stored, or 0.
+	LastCheckpoint uint64
+	// CheckpointsCompleted and CheckpointsFailed count those of this run, Restarts its restarts.
+	CheckpointsCompleted, CheckpointsFailed, Restarts int
+	// RowsRead is the number of rows that sources read in this run.
+	RowsRead int64
+	// StateBytes is the size of the tables of the last checkpoint.
+	StateBytes int64
+}
+
+// withDefaults fills in what is zero.
+func (o RunOptions) withDefaults() RunOptions {
+	or := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	or(&o.Parallelism, runtime.NumCPU())
+	or(&o.MaxParallelism, base.DefaultMaxParallelism)
+	or(&o.TolerateFailures, 3)
+	or(&o.Retain, 3)
+	or(&o.Restarts, 10)
+	orDuration := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	orDuration(&o.CheckpointInterval, 10*time.Second)
+	orDuration(&o.CheckpointTimeout, 10*time.Minute)
+	orDuration(&o.FlushAfter, 10*time.Millisecond)
+	return o
+}
+
+// validate returns all that is wrong with the options.
+func (o RunOptions) validate() error {
+	var wrong []error
+	if o.Retain < 1 {
+		wrong = append(wrong, fmt.Errorf("retain %d checkpoints: at least one must be kept", o.Retain))
+	}
+	if o.CheckpointTimeout < 0 {
+		wrong = append(wrong, fmt.Errorf("checkpoint timeout %v is negative", o.CheckpointTimeout))
+	}
+	if o.FlushAfter < 0 {
+		wrong = append(wrong, fmt.Errorf("flush after %v is negative", o.FlushAfter))
+	}
+	if o.Memory < 0 {
+		wrong = append(wrong, fmt.Errorf("memory %d bytes is negative", o.Memory))
+	}
+	if len(wrong) > 0 {
+		return base.Errorf(base.Config, "%w", errors.Join(wrong...))
+	}
+	return nil
+}
+
+// Run runs the job until its input ends, Stop is closed, ctx ends or it fails for good. Mistakes in the
+// program or the options are all reported before anything is touched.
+func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
+	o := options.withDefaults()
+	if err := o.validate(); err != nil {
+		return Result{}, err
+	}
+	physical, err := plan.Compile(&j.graph, plan.Options{
+		Parallelism: o.Parallelism, MaxParallelism: o.MaxParallelism, AcceptLoss: o.AcceptLoss,
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	objects, err := openStore(o.State)
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := coordinator.Run(ctx, coordinator.Config{
+		Plan: physical, Objects: objects, Budget: keyed.NewBudget(o.Memory),
+		Interval: max(0, o.CheckpointInterval), Timeout: o.CheckpointTimeout,
+		Tolerated: max(0, o.TolerateFailures), Retain: o.Retain, From: o.From, Restarts: max(0, o.Restarts),
+		FlushAfter: o.FlushAfter, Stop: o.Stop, OnEvent: o.OnEvent,
+	})
+	return Result(r), err
+}
+
+func openStore(state string) (objstore.Store, error) {
+	if state == "" {
+		return mem.New(), nil
+	}
+	return dir.Open(state)
+}

@@ -1,0 +1,10 @@
+// Package window describes how event time is cut into windows: tumbling, sliding and session windows.
+//
+// A window [Start, End) holds the rows whose event times lie in it, and is complete when event time has come to
+// its end. What always holds:
+//
+//   - Tumbling windows cover time without gap or overlap; a sliding window begins every slide.
+//   - Sliding windows are made of slices of equal length, so that a row is counted once however many windows
+//     it belongs to.
+//   - A session holds rows of one key that are less than its gap apart, and ends that gap after the last.
+package window

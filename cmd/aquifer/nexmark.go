@@ -68,6 +68,7 @@ into a directory as lines of text (--out DIR), exactly once.`,
 	flags.Int64Var(&f.config.Rate, "rate", 100_000, "events per second of event time")
 	flags.Uint64Var(&f.config.Seed, "seed", 1, "seed of the generator")
 	flags.Int64Var(&f.config.Group, "group", 1, "events are out of order within groups of this size")
+	flags.BoolVar(&f.config.Pace, "pace", false, "make no event before its time has come, counted from the start")
 	flags.StringVar(&f.out, "out", "discard", "discard, hash or a directory")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object at the end")
 	f.run.AddFlags(flags)

@@ -1,6 +1,7 @@
 package nexmark
 
 import (
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -9,21 +10,25 @@ import (
 
 const benchBatch = 1024
 
-// measure reads batches as an engine does, which uses the same ones again and again, and reports what one
-// event costs. used returns the number of events that the rows of a batch stand for.
+// measure reads batches as an engine does, which uses the same ones again and again, and reports what one event
+// costs, the garbage collector's part included.
 func measure[T any](b *testing.B, s flow.Source[T], consume func(rows []T)) {
 	r := openPart(b, s, 0, 1)
 	batch := newBatch[T](benchBatch)
-	first := eventsBefore(b, r)
+	first := position(b, r)
 	b.ReportAllocs()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	for b.Loop() {
 		read(b, r, batch)
 		consume(batch.Rows)
 		batch.Reset()
 	}
-	events := float64(eventsBefore(b, r) - first)
+	runtime.ReadMemStats(&after)
+	events := float64(position(b, r) - first)
 	b.ReportMetric(events/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/events, "ns/event")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/events, "allocs/event")
 }
 
 var sink int64
@@ -60,8 +65,8 @@ func BenchmarkBids(b *testing.B) {
 	measure(b, Bids(Config{}), func([]Bid) {})
 }
 
-// eventsBefore is the number of events that a reader of all events has read.
-func eventsBefore[T any](b *testing.B, r flow.Reader[T]) int64 {
+// position is the number of events that the reader of the only part has made.
+func position[T any](b *testing.B, r flow.Reader[T]) int64 {
 	n, err := strconv.ParseInt(string(r.Position()), 10, 64)
 	if err != nil {
 		b.Fatal(err)

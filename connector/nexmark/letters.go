@@ -8,8 +8,8 @@ const (
 	perDraw  = 12
 )
 
-// pairs holds two letters for each ten bits. It is small enough to stay in the first-level cache beside what a job
-// needs there. Three letters for fifteen bits would save a twentieth of an event's time and fill 128 KiB.
+// pairs holds two letters for each ten bits. It is small enough to stay in the first-level cache beside what a
+// job needs there. Three letters for fifteen bits would save a twentieth of an event's time and fill 128 KiB.
 var pairs = func() (t [1 << 10]uint16) {
 	for i := range t {
 		t[i] = uint16(alphabet[i&31]) | uint16(alphabet[i>>5])<<8

@@ -45,21 +45,24 @@ func TestEventsHaveTheHashesOfTheVectors(t *testing.T) {
 			continue
 		}
 		found++
+		var c Config
+		var wantCount int64
+		var wantHash uint64
+		if _, err := fmt.Sscanf(line, "hash %d %d %d %d : %d %x",
+			&c.Events, &c.Seed, &c.Rate, &c.Group, &wantCount, &wantHash); err != nil {
+			t.Fatal(err)
+		}
+		if testing.Short() && c.Events > 100_000 {
+			continue // tens of seconds with the race detector, which has seen all the code by then
+		}
 		t.Run(line, func(t *testing.T) {
-			var c Config
-			var wantCount int64
-			var wantHash uint64
-			if _, err := fmt.Sscanf(line, "hash %d %d %d %d : %d %x",
-				&c.Events, &c.Seed, &c.Rate, &c.Group, &wantCount, &wantHash); err != nil {
-				t.Fatal(err)
-			}
 			if count, hash := hashOf(t, c); count != wantCount || hash != wantHash {
 				t.Errorf("%d events with hash %016x, want %d and %016x", count, hash, wantCount, wantHash)
 			}
 		})
 	}
-	if found == 0 {
-		t.Error("the file of vectors holds no hashes")
+	if found != 5 {
+		t.Errorf("the file of vectors holds %d hashes, want 5", found)
 	}
 }
 

@@ -8,5 +8,6 @@
 //   - PutIfAbsent and Swap are atomic: of several concurrent calls on one state exactly one succeeds.
 //   - Bytes come back as they were written or an error comes back: a short read is an error.
 //
-// Names are slash-separated paths of [A-Za-z0-9._=-] elements, none of which begins with a dot.
+// Names are slash-separated paths of [A-Za-z0-9._=-] elements, none of which begins with a dot, and no name
+// continues another behind a slash.
 package objstore

@@ -110,8 +110,10 @@ func load(ctx context.Context, objects objstore.Store, t TableInfo) ([]byte, err
 	if err := objects.ReadAt(ctx, t.Name, data, 0); err != nil {
 		return nil, err
 	}
-	if crc := crc32.Checksum(data, castagnoli); crc != t.CRC {
+	if crc := checksum(data); crc != t.CRC {
 		return nil, base.Errorf(base.Corrupt, "table %s is damaged: its checksum is %08x, not %08x", t.Name, crc, t.CRC)
 	}
 	return data, nil
 }
+
+func checksum(data []byte) uint32 { return crc32.Checksum(data, castagnoli) }

@@ -47,3 +47,23 @@ func Process[K comparable, In, Out any](
 	}
 	return output[Out](s.job, n, 0)
 }
+
+// UnkeyedFunc is a function over a stream without keys. Each subtask has one, used by one goroutine at a time.
+// It has no keyed state and no timers; what it keeps in fields of its own is not part of checkpoints. It may also
+// implement Open(context.Context) error and Close() error, for a connection of its own, say.
+type UnkeyedFunc[In, Out any] interface {
+	// Process is called for each record. An error fails the task, which goes back to its last checkpoint.
+	Process(ctx *Context, in *In, out Collector[Out]) error
+}
+
+// ProcessUnkeyed applies a function to a stream without keys. newFunc is called once for each subtask.
+func ProcessUnkeyed[In, Out any](
+	s Stream[In], name string, newFunc func() UnkeyedFunc[In, Out], options ...Option,
+) Stream[Out] {
+	n := s.job.addNode("process", name, s.edges(operator.Forward, nil), options)
+	n.Input, n.Outputs = operator.RowTypeOf[In](), []operator.RowType{operator.RowTypeOf[Out]()}
+	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
+		return operator.NewUnkeyed(env, operator.As[Out](out[0]), newFunc()), nil
+	}
+	return output[Out](s.job, n, 0)
+}

@@ -50,6 +50,8 @@ type RunOptions struct {
 	Stop <-chan struct{}
 	// OnEvent hears of checkpoints, restarts and progress. It must not block.
 	OnEvent func(Event)
+
+	objects objstore.Store // instead of State, in tests
 }
 
 // Event is something that happened to a running job; see the types in [coordinator].
@@ -131,7 +133,7 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	objects, err := openStore(o.State)
+	objects, err := o.open()
 	if err != nil {
 		return Result{}, err
 	}
@@ -144,9 +146,13 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 	return Result(r), err
 }
 
-func openStore(state string) (objstore.Store, error) {
-	if state == "" {
+// open returns the store that the job's state is kept in.
+func (o RunOptions) open() (objstore.Store, error) {
+	switch {
+	case o.objects != nil:
+		return o.objects, nil
+	case o.State == "":
 		return mem.New(), nil
 	}
-	return dir.Open(state)
+	return dir.Open(o.State)
 }

@@ -244,7 +244,7 @@ func manifestText(manifest []byte) []byte {
 	var m struct {
 		Operators []struct {
 			Subtasks []struct {
-				Committable []byte `json:"committable"`
+				Committables [][]byte `json:"committables"`
 			} `json:"subtasks"`
 		} `json:"operators"`
 	}
@@ -254,7 +254,9 @@ func manifestText(manifest []byte) []byte {
 	var text []byte
 	for _, o := range m.Operators {
 		for _, s := range o.Subtasks {
-			text = append(text, s.Committable...)
+			for _, c := range s.Committables {
+				text = append(text, c...)
+			}
 		}
 	}
 	return text

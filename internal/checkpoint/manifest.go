@@ -59,9 +59,10 @@ type Subtask struct {
 	// Tables make up the subtask's keyed state, oldest first.
 	Tables []Table `json:"tables,omitempty"`
 	Splits []Split `json:"splits,omitempty"`
-	// Committable is what a sink prepared, SinkState what it wants back.
-	Committable []byte `json:"committable,omitempty"`
-	SinkState   []byte `json:"sinkState,omitempty"`
+	// Committables are what a sink prepared, for this checkpoint and for those before it that were never
+	// stored; SinkState is what it wants back.
+	Committables [][]byte `json:"committables,omitempty"`
+	SinkState    []byte   `json:"sinkState,omitempty"`
 }
 
 // Table is an immutable object with sorted changes of state.

@@ -27,7 +27,7 @@ func sample() *Manifest {
 			UID: "count", Name: "Count", Parallelism: 2, Key: `{"kind":"int64"}`, States: []State{{"n", "value", "x"}},
 			Subtasks: []Subtask{
 				{Range: base.RangeOf(0, 2, 256), Watermark: 5, Tables: []Table{table("1"), table("2")}, SinkState: []byte("s0")},
-				{Range: base.RangeOf(1, 2, 256), Watermark: 6, Tables: []Table{table("1"), table("3")}, Committable: []byte("c")},
+				{Range: base.RangeOf(1, 2, 256), Watermark: 6, Tables: []Table{table("1"), table("3")}, Committables: [][]byte{[]byte("c"), []byte("d")}},
 			},
 		}},
 	}

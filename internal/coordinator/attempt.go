@@ -164,6 +164,7 @@ func (a *attempt) save(ctx context.Context, id uint64, reason checkpoint.Reason)
 			a.mu.Lock()
 			a.stored[id] = m
 			a.mu.Unlock()
+			a.worker.Stored(id)
 			a.announce(m)
 			a.post(checkpoint.Stored{Checkpoint: id})
 			return

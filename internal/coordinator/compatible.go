@@ -40,7 +40,7 @@ func compatible(p *plan.Physical, m *checkpoint.Manifest) error {
 func missing(op checkpoint.Operator) error {
 	stateful := len(op.States) > 0 || len(op.Known) > 0
 	for _, s := range op.Subtasks {
-		stateful = stateful || s.Committable != nil || s.SinkState != nil
+		stateful = stateful || s.Committables != nil || s.SinkState != nil
 	}
 	if !stateful {
 		return nil

@@ -198,9 +198,7 @@ func committables(m *checkpoint.Manifest, uid string) [][]byte {
 			continue
 		}
 		for _, s := range op.Subtasks {
-			if s.Committable != nil {
-				all = append(all, s.Committable)
-			}
+			all = append(all, s.Committables...)
 		}
 	}
 	return all

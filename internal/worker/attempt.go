@@ -60,9 +60,11 @@ type Attempt struct {
 	persisted []*persister // by task
 	named     atomic.Int64
 
-	mu     sync.Mutex
-	parts  map[uint64]*parts
-	ending map[int]struct{} // source tasks that have yet to end
+	mu    sync.Mutex
+	parts map[uint64]*parts
+	// prepared is what sinks prepared and no stored checkpoint has yet, oldest first.
+	prepared []prepared
+	ending   map[int]struct{} // source tasks that have yet to end
 }
 
 // OperatorStats are the counters of one operator in one subtask.
@@ -213,6 +215,7 @@ func (a *Attempt) Snapshot(id int, checkpoint uint64, snaps []task.Part) {
 	if p != nil {
 		p.tasks[id] = snaps
 	}
+	a.keep(id, checkpoint, snaps)
 	a.mu.Unlock()
 	a.persisted[id].add(job{checkpoint, snaps})
 }

@@ -6,6 +6,7 @@
 //   - Either all tasks run or none: the first failure ends all of them, and Run returns when the last
 //     goroutine has ended.
 //   - A checkpoint is acknowledged for a task only when the tables of its operators are durable.
+//   - What a sink prepared is in the next checkpoint that is stored, also if the one it was prepared for is not.
 //   - Snapshots of one operator are persisted in the order of their barriers.
 //   - A table is known as live from before it exists until no later checkpoint can need it.
 package worker

@@ -2,10 +2,12 @@ package worker
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/plan"
+	"github.com/aquifer-stream/aquifer/internal/task"
 )
 
 // Operators returns the manifest's part of a checkpoint that every task has acknowledged.
@@ -27,7 +29,9 @@ func (a *Attempt) Operators(id uint64) ([]checkpoint.Operator, error) {
 			if c != a.Plan.ByNode[n.ID] {
 				continue
 			}
-			op.Subtasks = append(op.Subtasks, subtask(p, t, n))
+			s := subtask(p, t, n)
+			s.Committables = a.committables(t, n.UID, id)
+			op.Subtasks = append(op.Subtasks, s)
 		}
 		all = append(all, op)
 	}
@@ -65,11 +69,48 @@ func subtask(p *parts, id int, n *plan.Node) checkpoint.Subtask {
 			continue
 		}
 		s.Watermark = part.Watermark
-		s.Committable, s.SinkState = part.Prepared.Committable, part.Prepared.State
+		s.SinkState = part.Prepared.State
 		for _, split := range part.Splits {
 			s.Splits = append(s.Splits, checkpoint.Split(split))
 		}
 		s.Tables = p.lists[id][n.UID]
 	}
 	return s
+}
+
+// prepared is what a sink has prepared for a checkpoint that is not stored yet.
+type prepared struct {
+	checkpoint  uint64
+	task        int
+	uid         string
+	committable []byte
+}
+
+// keep notes what the sinks of a task prepared. The mutex is held.
+func (a *Attempt) keep(id int, checkpoint uint64, parts []task.Part) {
+	for _, part := range parts {
+		if c := part.Prepared.Committable; c != nil {
+			a.prepared = append(a.prepared, prepared{checkpoint, id, part.UID, c})
+		}
+	}
+}
+
+// committables are all that an operator has prepared in a task up to a checkpoint and that no stored checkpoint
+// has: what was prepared for a checkpoint that was given up is committed with the next.
+func (a *Attempt) committables(id int, uid string, checkpoint uint64) (all [][]byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.prepared {
+		if p.task == id && p.uid == uid && p.checkpoint <= checkpoint {
+			all = append(all, p.committable)
+		}
+	}
+	return all
+}
+
+// Stored says that a checkpoint is durable: what sinks had prepared up to it is taken care of.
+func (a *Attempt) Stored(checkpoint uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.prepared = slices.DeleteFunc(a.prepared, func(p prepared) bool { return p.checkpoint <= checkpoint })
 }

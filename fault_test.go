@@ -1,0 +1,104 @@
+package aquifer
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
+	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
+)
+
+// troubled runs countJob with a fault now and then, in user code, in every step of the sink and in every kind of
+// request to the store, restarting it as a new process would when it gives up. It says what is wrong with the
+// output, if anything is. bug changes the source and the sink.
+func troubled(t *testing.T, seed uint64, bug func(*numbers, *collected[string])) string {
+	const end = 3000
+	var mu sync.Mutex
+	rng := rand.New(rand.NewPCG(seed, 0))
+	once := func(in int) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return rng.IntN(in) == 0
+	}
+	errFault := errors.New("a fault")
+	maybe := func(in int) error {
+		if once(in) {
+			return errFault
+		}
+		return nil
+	}
+	inner := mem.New()
+	store := fault.New(inner, func(op fault.Op, _ string, _ int) fault.Fault {
+		switch {
+		case !once(40):
+			return fault.None
+		case op.Writes() && once(2):
+			return fault.After
+		}
+		return fault.Before
+	})
+	sink := newCollected[string]()
+	sink.fault = func(step string) error {
+		if step == "write" {
+			return maybe(2000)
+		}
+		return maybe(30)
+	}
+	source := numbers{end: end, splits: 2, batch: 7}
+	fail := func(int64) error {
+		if once(20_000) {
+			panic("a fault")
+		}
+		return maybe(20_000)
+	}
+	if bug != nil {
+		bug(&source, sink)
+	}
+	for range 200 {
+		r, err := countJob(source, sink, fail).Run(t.Context(), RunOptions{
+			Parallelism: 1 + int(seed%3), CheckpointInterval: time.Millisecond, TolerateFailures: 1, Restarts: 1,
+			objects: store,
+		})
+		if err == nil && r.Finished {
+			got := sorted(sink.rows())
+			if want := expectedCounts(end); !slices.Equal(got, want) {
+				return fmt.Sprintf("%d rows, want %d", len(got), len(want))
+			}
+			return ""
+		}
+	}
+	return "it never finished"
+}
+
+func TestOutputIsExactlyOnceUnderFaultsEverywhere(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	seeds := uint64(60)
+	if testing.Short() {
+		seeds = 15
+	}
+	for i := range seeds {
+		if wrong := troubled(t, seed+i, nil); wrong != "" {
+			t.Fatalf("seed %d: %s", seed+i, wrong)
+		}
+	}
+}
+
+func TestTheFaultTestFindsPlantedBugs(t *testing.T) {
+	for name, bug := range map[string]func(*numbers, *collected[string]){
+		"commits early":    func(_ *numbers, c *collected[string]) { c.early = true },
+		"loses a position": func(n *numbers, _ *collected[string]) { n.lose = true },
+	} {
+		found := false
+		for seed := uint64(0); seed < 100 && !found; seed++ {
+			found = troubled(t, seed, bug) != ""
+		}
+		if !found {
+			t.Errorf("a job that %s passes", name)
+		}
+	}
+}

@@ -93,9 +93,11 @@ func BenchmarkWrite(b *testing.B) {
 			update(func(i int) int64 { return (k + int64(i)) * 7919 })
 		}
 		b.StartTimer()
-		if err := s.Freeze(0).WriteTo(&d); err != nil {
+		f := s.Freeze(0)
+		if err := f.WriteTo(&d); err != nil {
 			b.Fatal(err)
 		}
+		f.Done()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/entry")
 }

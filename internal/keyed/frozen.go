@@ -18,8 +18,8 @@ type Writer interface {
 	DeleteRange(start, end []byte) error
 }
 
-// Frozen are the changes of one epoch, as of its freeze. WriteTo may be called by another goroutine than the
-// store's, once; Release belongs to the store's.
+// Frozen are the changes of one epoch, as of its freeze. WriteTo and then Done may be called by another goroutine
+// than the store's, once; Release, instead of Done, belongs to the store's.
 type Frozen struct {
 	core    *core
 	states  []frozenState
@@ -58,7 +58,8 @@ func (s *Store[K]) Freeze(uint64) *Frozen {
 // NextFull makes the next Freeze take all entries, changed or not: a chain of tables can then be cut.
 func (s *Store[K]) NextFull() { s.full = true }
 
-// WriteTo writes the changes, sorted by table key.
+// WriteTo writes the changes, sorted by table key. Done or Release must follow: what has been written is not
+// durable yet.
 func (f *Frozen) WriteTo(w Writer) error {
 	if !f.full {
 		if err := f.writeRanges(w); err != nil {
@@ -76,11 +77,15 @@ func (f *Frozen) WriteTo(w Writer) error {
 			}
 		}
 	}
+	return nil
+}
+
+// Done says that what WriteTo wrote is durable: the store need not protect it any longer.
+func (f *Frozen) Done() {
 	for _, s := range f.states {
 		s.done()
 	}
 	f.written.Store(true)
-	return nil
 }
 
 func (f *Frozen) writeRanges(w Writer) error {

@@ -207,8 +207,9 @@ func history(t testing.TB, seed uint64, steps int) string {
 		var group sync.WaitGroup
 		fail := rng.IntN(4) == 0
 		group.Go(func() {
+			_ = f.WriteTo(out)
 			if !fail {
-				_ = f.WriteTo(out)
+				f.Done()
 			}
 		})
 		for range rng.IntN(steps) {

@@ -410,11 +410,7 @@ func apply(t stateTable, change lsm.Change, rest, value []byte) error {
 
 // Restored ends restoring: what was restored is not a change of this epoch.
 func (s *Store[K]) Restored() error {
-	f := s.Freeze(0)
-	f.written.Store(true)
-	for _, p := range f.states {
-		p.done()
-	}
+	s.Freeze(0).Done()
 	s.tidy()
 	return s.charge()
 }

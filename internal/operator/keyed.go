@@ -186,6 +186,7 @@ func (f *frozenState[K]) Persist(ctx context.Context) ([]checkpoint.Table, error
 		s.released = append(s.released, f.frozen)
 		return nil, err
 	}
+	f.frozen.Done()
 	if f.full {
 		for _, t := range s.chain {
 			s.env.Live.Drop(t.Name)

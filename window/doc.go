@@ -6,5 +6,7 @@
 //   - Tumbling windows cover time without gap or overlap; a sliding window begins every slide.
 //   - Sliding windows are made of slices of equal length, so that a row is counted once however many windows
 //     it belongs to.
-//   - A session holds rows of one key that are less than its gap apart, and ends that gap after the last.
+//   - A session holds rows of one key that are at most its gap apart, and ends that gap after the last. It is
+//     complete when event time has gone past its end: until then a row may still join it, so that results do not
+//     depend on the order of rows.
 package window

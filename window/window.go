@@ -25,7 +25,7 @@ func Tumbling(size time.Duration) Window { return Window{kind: fixed, size: size
 // Sliding returns windows of a size that begin every slide.
 func Sliding(size, slide time.Duration) Window { return Window{kind: fixed, size: size, slide: slide} }
 
-// Session returns windows that end when a key has had no row for the gap.
+// Session returns windows that end when a key has had no row for longer than the gap.
 func Session(gap time.Duration) Window { return Window{kind: session, gap: gap} }
 
 // AllowedLateness keeps windows for that long after their ends: a row that comes late within it is counted,

@@ -29,8 +29,16 @@ type RangeTable struct {
 
 // RangeWatermark is the event time that key groups had come to.
 type RangeWatermark struct {
-	Range     base.KeyGroupRange
-	Watermark int64
+	Range     base.KeyGroupRange `json:"range"`
+	Watermark int64              `json:"watermark"`
+}
+
+// eventTimes are those of the subtask's key groups.
+func (s *Subtask) eventTimes() []RangeWatermark {
+	if len(s.Ahead) > 0 {
+		return s.Ahead
+	}
+	return []RangeWatermark{{s.Range, s.Watermark}}
 }
 
 // Watermark is the least event time of the key groups, or that of a first row for none.
@@ -57,7 +65,11 @@ func Assign(op Operator, parallelism, maxParallelism int) []Assignment {
 			if !all[s].Range.Overlaps(old.Range) {
 				continue
 			}
-			all[s].Watermarks = append(all[s].Watermarks, RangeWatermark{old.Range, old.Watermark})
+			for _, w := range old.eventTimes() {
+				if all[s].Range.Overlaps(w.Range) {
+					all[s].Watermarks = append(all[s].Watermarks, w)
+				}
+			}
 			for _, t := range old.Tables {
 				all[s].Tables = append(all[s].Tables, RangeTable{t, old.Range})
 			}

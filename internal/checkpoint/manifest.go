@@ -56,6 +56,9 @@ type Split struct {
 type Subtask struct {
 	Range     base.KeyGroupRange `json:"range"`
 	Watermark int64              `json:"watermark"`
+	// Ahead are the event times that key groups had come to under earlier subtasks, when one that took over from
+	// several has not caught up with all of them.
+	Ahead []RangeWatermark `json:"ahead,omitempty"`
 	// Tables make up the subtask's keyed state, oldest first.
 	Tables []Table `json:"tables,omitempty"`
 	Splits []Split `json:"splits,omitempty"`

@@ -208,7 +208,7 @@ func (w *world) act(a Action) {
 		if w.rng.IntN(5) == 0 {
 			w.inbox = append(w.inbox, CommitFailed{w.now, a.Checkpoint, "x"})
 		} else {
-			w.inbox = append(w.inbox, Committed{a.Checkpoint})
+			w.inbox = append(w.inbox, Committed(a))
 		}
 	case Retire:
 		w.kept = a.Keep

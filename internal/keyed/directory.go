@@ -139,6 +139,17 @@ func (d *directory[K]) remove(s Slot, hash uint64, rehash func(K) uint64) {
 	d.used--
 }
 
+// empty takes all keys out of a part.
+func (d *directory[K]) empty(p int) {
+	t := &d.parts[p]
+	for s := range t.slots {
+		t.free = append(t.free, s)
+	}
+	clear(t.words)
+	d.used -= t.n
+	t.n = 0
+}
+
 // partOf is the part of a slot.
 func (d *directory[K]) partOf(s Slot) int { return int(d.owner[s>>pageBits]) }
 

@@ -202,7 +202,7 @@ func (m *Map[MK, V]) remove(rest []byte) error {
 	return err
 }
 
-func (m *Map[MK, V]) removeRange([]byte) error { return nil }
+func (m *Map[MK, V]) removeRange(int, []byte) error { return nil }
 
 func (m *Map[MK, V]) freeze(full bool) frozenState {
 	appendOwner, entries, codec := m.core.keys.view(), m.dir.keys, m.codec

@@ -175,12 +175,22 @@ func (p *Panes[K, A]) remove([]byte) error {
 	return base.Errorf(base.Corrupt, "a tombstone of a pane's entry")
 }
 
-func (p *Panes[K, A]) removeRange(start []byte) error {
+// removeRange drops a namespace for one part only: when ranges of key groups merge, the tables of another subtask
+// may still know it.
+func (p *Panes[K, A]) removeRange(part int, start []byte) error {
 	ns, _, err := takeOrdered(start)
-	if err == nil {
-		p.Drop(ns)
+	if err != nil {
+		return err
 	}
-	return err
+	if pane, ok := p.panes[ns]; ok {
+		for s := range pane.dir.parts[part].slots {
+			pane.clear(s)
+		}
+		if pane.dir.empty(part); pane.dir.used == 0 {
+			delete(p.panes, ns)
+		}
+	}
+	return nil
 }
 
 func (p *Panes[K, A]) freeze(full bool) frozenState {

@@ -104,7 +104,7 @@ type stateTable interface {
 	// set, remove and removeRange apply an entry of a table; rest is what follows the prefix of its key.
 	set(rest, value []byte) error
 	remove(rest []byte) error
-	removeRange(start []byte) error
+	removeRange(part int, start []byte) error
 	// reclaim gives back entries whose tombstones have been written.
 	reclaim()
 }
@@ -386,13 +386,13 @@ func (s *Store[K]) Restore(change lsm.Change, key, value []byte) error {
 	id, rest := binary.BigEndian.Uint32(key[10:]), key[prefixLen:]
 	for _, t := range s.states {
 		if stateID(t.info().Name) == id {
-			return apply(t, change, rest, value)
+			return apply(t, change, int(group-s.Groups.Start), rest, value)
 		}
 	}
 	return base.Errorf(base.Corrupt, "a table key of an unknown state %08x", id)
 }
 
-func apply(t stateTable, change lsm.Change, rest, value []byte) error {
+func apply(t stateTable, change lsm.Change, part int, rest, value []byte) error {
 	var err error
 	switch change {
 	case lsm.Set:
@@ -400,7 +400,7 @@ func apply(t stateTable, change lsm.Change, rest, value []byte) error {
 	case lsm.Delete:
 		err = t.remove(rest)
 	case lsm.DeleteRange:
-		err = t.removeRange(rest)
+		err = t.removeRange(part, rest)
 	}
 	if err != nil {
 		return fmt.Errorf("state %q: %w", t.info().Name, err)

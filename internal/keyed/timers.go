@@ -133,7 +133,7 @@ func (t *Timers) remove(rest []byte) error {
 	return err
 }
 
-func (t *Timers) removeRange([]byte) error { return nil }
+func (t *Timers) removeRange(int, []byte) error { return nil }
 
 func (t *Timers) freeze(full bool) frozenState {
 	appendOwner, entries := t.core.keys.view(), t.dir.keys

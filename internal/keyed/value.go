@@ -96,7 +96,7 @@ func (c *Column[V]) remove(rest []byte) error {
 	return err
 }
 
-func (c *Column[V]) removeRange([]byte) error { return nil }
+func (c *Column[V]) removeRange(int, []byte) error { return nil }
 
 func (c *Column[V]) freeze(full bool) frozenState {
 	return &frozenColumn[V]{

@@ -49,6 +49,8 @@ type Clocked interface {
 type Snapshot struct {
 	// Watermark is the operator's event time.
 	Watermark int64
+	// Ahead are the event times of its key groups, when they are not all the same.
+	Ahead []checkpoint.RangeWatermark
 	// Splits are those that a source is reading, with their positions.
 	Splits []flow.Split
 	// Prepared is what a sink left.

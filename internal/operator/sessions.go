@@ -120,18 +120,18 @@ func (s *SessionWindows[K, T, A, R]) merge(b *flow.Batch[T], slot keyed.Slot, t 
 		merged.Start, merged.Last = min(merged.Start, o.Start), max(merged.Last, o.Last)
 		touched = true
 	}
-	if !touched && t+gap+s.window.Lateness() <= s.last {
+	if !touched && t+gap+s.window.Lateness() < s.last {
 		return s.dropLate(b, s.at, s.at+1)
 	}
 	s.agg.Add(&merged.Acc, &b.Rows[s.at])
 	end := merged.Last + gap
-	if end <= s.last {
+	if end < s.last {
 		s.result(s.fired, &s.state.keys[s.at], merged.Start, end, &merged.Acc)
 		merged.Fired = true
 		end += s.window.Lateness()
 	}
 	s.put(slot, merged)
-	s.timers.Register(slot, end)
+	s.timers.Register(slot, end+1)
 	return nil
 }
 
@@ -200,18 +200,18 @@ func (s *SessionWindows[K, T, A, R]) fireUpTo(t int64) (err error) {
 func (s *SessionWindows[K, T, A, R]) settle(slot keyed.Slot, key *K, t int64) {
 	for _, o := range s.sessions(slot) {
 		end := o.Last + s.window.Gap()
-		if end > t {
-			s.timers.Register(slot, end)
+		if end >= t {
+			s.timers.Register(slot, end+1)
 			continue
 		}
 		if !o.Fired {
 			s.result(s.fired, key, o.Start, end, &o.Acc)
 		}
 		s.remove(slot, o.Start)
-		if over := end + s.window.Lateness(); over > t {
+		if over := end + s.window.Lateness(); over >= t {
 			o.Fired = true
 			s.put(slot, o)
-			s.timers.Register(slot, over)
+			s.timers.Register(slot, over+1)
 		}
 	}
 }

@@ -19,9 +19,9 @@ type SliceWindows[K comparable, T, A, R any] struct {
 	// ends are the ends of windows that will fire, ascending, each once.
 	ends   []int64
 	merged mergeTable[K, A]
-	// fired is, by key group and after a restore that brought subtasks together, the event time that the
-	// group's windows have fired up to; nil when it is the same for all.
-	fired []int64
+	// ahead is, after a restore that brought subtasks together, the event time that each key group's windows
+	// have fired up to; nil once the operator's own has come to the latest of them.
+	ahead []int64
 }
 
 // NewSliceWindows returns the operator for windows that are not sessions. late, if not nil, gets the rows
@@ -54,7 +54,7 @@ func (s *SliceWindows[K, T, A, R]) Open() (err error) {
 		return err
 	}
 	if s.env.Restored != nil {
-		s.fired = firedUpTo(s.env.Groups, s.env.Restored.Watermarks)
+		s.ahead = eventTimes(s.env.Groups, s.env.Restored.Watermarks)
 	}
 	for _, slice := range s.panes.Namespaces() {
 		s.expect(slice)
@@ -62,20 +62,27 @@ func (s *SliceWindows[K, T, A, R]) Open() (err error) {
 	return nil
 }
 
-// firedUpTo spreads the event times of old subtasks over the key groups; nil if they are all the same.
-func firedUpTo(groups base.KeyGroupRange, from []checkpoint.RangeWatermark) []int64 {
-	same := true
+// eventTimes spreads the event times of ranges over the key groups.
+func eventTimes(groups base.KeyGroupRange, from []checkpoint.RangeWatermark) []int64 {
 	by := make([]int64, groups.Len())
 	for _, w := range from {
-		same = same && w.Watermark == from[0].Watermark
 		for g := max(w.Range.Start, groups.Start); g < min(w.Range.End, groups.End); g++ {
 			by[g-groups.Start] = w.Watermark
 		}
 	}
-	if same {
-		return nil
-	}
 	return by
+}
+
+// Snapshot freezes the slices; which windows have fired is part of the state.
+func (s *SliceWindows[K, T, A, R]) Snapshot(id uint64) (Snapshot, error) {
+	snap, err := s.windowing.Snapshot(id)
+	for i, t := range s.ahead {
+		g := s.env.Groups.Start + base.KeyGroup(i)
+		snap.Ahead = append(snap.Ahead, checkpoint.RangeWatermark{
+			Range: base.KeyGroupRange{Start: g, End: g + 1}, Watermark: max(t, s.last),
+		})
+	}
+	return snap, err
 }
 
 // expect notes the windows of a slice that have yet to fire.
@@ -183,6 +190,9 @@ func (s *SliceWindows[K, T, A, R]) Watermark(t int64) error {
 	if fired > 0 || s.window.Lateness() > 0 {
 		s.forget(t)
 	}
+	if s.ahead != nil && slices.Max(s.ahead) <= t {
+		s.ahead = nil
+	}
 	return s.forward(t)
 }
 
@@ -203,7 +213,7 @@ func (s *SliceWindows[K, T, A, R]) fire(end int64) (err error) {
 	out := s.out.Get()
 	defer s.env.rescue(&err, func() (any, int64) { return nil, end - 1 })
 	give := func(key *K, hash func() uint64, acc *A) error {
-		if s.fired != nil && s.fired[base.KeyGroupOf(hash(), s.env.MaxParallelism)-s.env.Groups.Start] >= end {
+		if s.ahead != nil && s.ahead[base.KeyGroupOf(hash(), s.env.MaxParallelism)-s.env.Groups.Start] >= end {
 			return nil
 		}
 		s.result(out, key, start, end, acc)

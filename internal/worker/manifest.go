@@ -68,7 +68,7 @@ func subtask(p *parts, id int, n *plan.Node) checkpoint.Subtask {
 		if part.UID != n.UID {
 			continue
 		}
-		s.Watermark = part.Watermark
+		s.Watermark, s.Ahead = part.Watermark, part.Ahead
 		s.SinkState = part.Prepared.State
 		for _, split := range part.Splits {
 			s.Splits = append(s.Splits, checkpoint.Split(split))

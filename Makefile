@@ -19,8 +19,8 @@ lint:
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-bench: build
-	$(GO) run ./bench/cmd/speed $(BENCHFLAGS)
+bench:
+	$(GO) run ./bench/speed $(BENCHFLAGS)
 
 soak: build
 	$(GO) test ./bench/kill -run TestKill -kills 100 -timeout 60m -v

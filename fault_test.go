@@ -7,16 +7,24 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
 
-// troubled runs countJob with a fault now and then, in user code, in every step of the sink and in every kind of
+// troubled runs inVirtualTime, in which pauses take none.
+func troubled(t *testing.T, seed uint64, bug func(*numbers, *collected[string])) (wrong string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { wrong = inVirtualTime(t, seed, bug) })
+	return wrong
+}
+
+// inVirtualTime runs countJob with a fault now and then, in user code, in every step of the sink and in every kind of
 // request to the store, restarting it as a new process would when it gives up. It says what is wrong with the
 // output, if anything is. bug changes the source and the sink.
-func troubled(t *testing.T, seed uint64, bug func(*numbers, *collected[string])) string {
+func inVirtualTime(t *testing.T, seed uint64, bug func(*numbers, *collected[string])) string {
 	const end = 3000
 	var mu sync.Mutex
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -35,7 +43,7 @@ func troubled(t *testing.T, seed uint64, bug func(*numbers, *collected[string]))
 	inner := mem.New()
 	store := fault.New(inner, func(op fault.Op, _ string, _ int) fault.Fault {
 		switch {
-		case !once(40):
+		case !once(100):
 			return fault.None
 		case op.Writes() && once(2):
 			return fault.After
@@ -49,17 +57,19 @@ func troubled(t *testing.T, seed uint64, bug func(*numbers, *collected[string]))
 		}
 		return maybe(30)
 	}
-	source := numbers{end: end, splits: 2, batch: 7}
+	// The source takes its time: checkpoints come in the middle of splits.
+	pace := func(int64) error { <-time.After(100 * time.Microsecond); return nil }
+	source := numbers{end: end, splits: 2, batch: 7, gate: pace}
 	fail := func(int64) error {
-		if once(20_000) {
+		if once(4_000) {
 			panic("a fault")
 		}
-		return maybe(20_000)
+		return maybe(4_000)
 	}
 	if bug != nil {
 		bug(&source, sink)
 	}
-	for range 200 {
+	for range 500 {
 		r, err := countJob(source, sink, fail).Run(t.Context(), RunOptions{
 			Parallelism: 1 + int(seed%3), CheckpointInterval: time.Millisecond, TolerateFailures: 1, Restarts: 1,
 			objects: store,
@@ -77,9 +87,9 @@ func troubled(t *testing.T, seed uint64, bug func(*numbers, *collected[string]))
 
 func TestOutputIsExactlyOnceUnderFaultsEverywhere(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
-	seeds := uint64(60)
+	seeds := uint64(300)
 	if testing.Short() {
-		seeds = 15
+		seeds = 50
 	}
 	for i := range seeds {
 		if wrong := troubled(t, seed+i, nil); wrong != "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/gcpace"
 )
 
 // Exit codes of programs that use Main, and of the command aquifer.
@@ -61,11 +62,27 @@ func Main(build func(*Job) error) {
 
 // Execute runs a command whose work is running jobs and returns its exit code. Errors are printed on stderr.
 func Execute(command *cobra.Command, stderr io.Writer) int {
-	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return base.Errorf(base.Config, "%w", err)
-	})
-	err := command.ExecuteContext(context.Background())
+	begun := false
+	onRun(command, func() { begun = true })
+	command.DisableSuggestions = true // an error is one line
+	c, err := command.ExecuteContextC(context.Background())
+	if err != nil && !begun {
+		err = base.Errorf(base.Config, "%w (see %s --help)", err, c.CommandPath())
+	}
 	return ExitCode(err, command.Name(), stderr)
+}
+
+// onRun has a function called before the work of a command, or of one below it, begins.
+func onRun(command *cobra.Command, call func()) {
+	if run := command.RunE; run != nil {
+		command.RunE = func(c *cobra.Command, args []string) error {
+			call()
+			return run(c, args)
+		}
+	}
+	for _, c := range command.Commands() {
+		onRun(c, call)
+	}
 }
 
 // ExitCode prints what an error says, for a program of the given name, and returns the exit code for it.
@@ -108,7 +125,10 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 
 // RunUntilSignal runs the job and reports progress on w, until its input ends or the process gets SIGINT or
 // SIGTERM: the job then takes a last checkpoint and ErrInterrupted is returned. A second signal ends it at once.
+// Unless GOGC is set, the garbage collector meanwhile runs as often as suits a job: when the heap has grown by what
+// there is to scan, and by 64 MiB at least.
 func RunUntilSignal(ctx context.Context, job *Job, o RunOptions, w io.Writer) (Result, error) {
+	defer gcpace.Start()()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := make(chan struct{})
@@ -146,6 +166,15 @@ func RunUntilSignal(ctx context.Context, job *Job, o RunOptions, w io.Writer) (R
 	status.end()
 	if err == nil && !result.Finished {
 		err = ErrInterrupted
+		fmt.Fprintln(w, farewell(o.State, result.LastCheckpoint))
 	}
 	return result, err
+}
+
+// farewell says what becomes of a job that a signal ended.
+func farewell(state string, checkpoint uint64) string {
+	if state == "" {
+		return "interrupted: state was in memory only, started again the job begins anew (--state keeps it)"
+	}
+	return fmt.Sprintf("interrupted after checkpoint %d: started again, the job goes on from there", checkpoint)
 }

@@ -54,26 +54,22 @@ type RunOptions struct {
 	objects objstore.Store // instead of State, in tests
 }
 
-// Event is something that happened to a running job; see the types in [coordinator].
-type Event = coordinator.Event
-
-// Progress is an Event about every half second.
-type Progress = coordinator.Progress
-
 // Result says how a run ended.
 type Result struct {
 	// Finished is true when all input has been processed; false when the job was stopped.
-	Finished bool
+	Finished bool `json:"finished"`
 	// ResumedFrom is the checkpoint that the run went on from, or 0.
-	ResumedFrom uint64
+	ResumedFrom uint64 `json:"resumed_from"`
 	// LastCheckpoint is the newest one stored, or 0.
-	LastCheckpoint uint64
+	LastCheckpoint uint64 `json:"last_checkpoint"`
 	// CheckpointsCompleted and CheckpointsFailed count those of this run, Restarts its restarts.
-	CheckpointsCompleted, CheckpointsFailed, Restarts int
+	CheckpointsCompleted int `json:"checkpoints_completed"`
+	CheckpointsFailed    int `json:"checkpoints_failed"`
+	Restarts             int `json:"restarts"`
 	// RowsRead is the number of rows that sources read in this run.
-	RowsRead int64
+	RowsRead int64 `json:"rows_read"`
 	// StateBytes is the size of the tables of the last checkpoint.
-	StateBytes int64
+	StateBytes int64 `json:"state_bytes"`
 }
 
 // withDefaults fills in what is zero.

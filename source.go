@@ -1,6 +1,7 @@
 package aquifer
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
@@ -58,6 +59,10 @@ func From[T any](job *Job, name string, source flow.Source[T], options ...Source
 		o(&settings)
 	}
 	n := job.addNode("source", name, nil, settings.options)
+	if settings.Delay < 0 || settings.IdleAfter < 0 {
+		job.graph.Mistake(fmt.Errorf("source %q: the disorder, %d ms, and the time until a split is idle, %v, "+
+			"must not be negative", n.Name, settings.Delay, settings.IdleAfter))
+	}
 	n.Outputs = []operator.RowType{operator.RowTypeOf[T]()}
 	if settings.dead != nil {
 		settings.dead.attach(job, n)

@@ -4,16 +4,29 @@ import (
 	"iter"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 )
 
 // Scope is where a function declares its state. It is valid during Open.
 type Scope struct {
 	store keyed.Registry
+	ended bool
 }
 
 // NewScope returns the scope of an operator's store. It is for the engine.
-func NewScope(store keyed.Registry) *Scope { return &Scope{store} }
+func NewScope(store keyed.Registry) *Scope { return &Scope{store: store} }
+
+// End is called after Open: what is declared later would be missing from the checkpoint's list of states. It
+// is for the engine.
+func (s *Scope) End() { s.ended = true }
+
+func (s *Scope) check(name string) error {
+	if s.ended {
+		return base.Errorf(base.Config, "state %q is declared after Open: declare it in Open", name)
+	}
+	return nil
+}
 
 // Value is one value of type V for each key.
 type Value[V any] struct {
@@ -23,6 +36,9 @@ type Value[V any] struct {
 // NewValue declares a value. The name is its identity within the operator. It fails if the type cannot be
 // encoded or the name is taken.
 func NewValue[V any](s *Scope, name string) (Value[V], error) {
+	if err := s.check(name); err != nil {
+		return Value[V]{}, err
+	}
 	c, err := keyed.NewColumn[V](s.store, name)
 	return Value[V]{c}, err
 }
@@ -76,6 +92,9 @@ type Map[MK comparable, V any] struct {
 
 // NewMap declares a map. MK must have an order-preserving encoding, as keys of streams must.
 func NewMap[MK comparable, V any](s *Scope, name string) (Map[MK, V], error) {
+	if err := s.check(name); err != nil {
+		return Map[MK, V]{}, err
+	}
 	m, err := keyed.NewMap[MK, V](s.store, name)
 	return Map[MK, V]{m}, err
 }

@@ -21,6 +21,7 @@ import (
 )
 
 func checkpointCommand() *cobra.Command {
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "checkpoint",
 		Short: "Inspect the checkpoints in a state directory",
@@ -30,8 +31,11 @@ A job started with --from N goes on from checkpoint N.`,
 		Example: `  aquifer checkpoint list DIR
   aquifer checkpoint show DIR 12
   aquifer checkpoint verify DIR`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(listCommand(), showCommand(), verifyCommand())
+	c.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON, as show always does")
+	c.AddCommand(listCommand(&asJSON), showCommand(), verifyCommand(&asJSON))
 	return c
 }
 
@@ -45,9 +49,8 @@ func openState(ctx context.Context, path string) (objstore.Store, *store.Store, 
 	return objects, s, err
 }
 
-func listCommand() *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
+func listCommand(asJSON *bool) *cobra.Command {
+	return &cobra.Command{
 		Use: "list DIR", Short: "List the checkpoints that can be restored", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			_, s, err := openState(c.Context(), args[0])
@@ -58,14 +61,17 @@ func listCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(c.OutOrStdout()).Encode(entries)
+			if *asJSON {
+				return printJSON(c.OutOrStdout(), entries)
 			}
 			return printEntries(c.OutOrStdout(), entries)
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
-	return c
+}
+
+// printJSON prints an array, also when there is nothing to print.
+func printJSON[T any](w io.Writer, all []T) error {
+	return json.NewEncoder(w).Encode(append([]T{}, all...))
 }
 
 func printEntries(w io.Writer, entries []store.Entry) error {
@@ -117,7 +123,7 @@ func manifest(ctx context.Context, s *store.Store, args []string) (*checkpoint.M
 	return s.Load(ctx, id)
 }
 
-func verifyCommand() *cobra.Command {
+func verifyCommand(asJSON *bool) *cobra.Command {
 	return &cobra.Command{
 		Use: "verify DIR", Short: "Check every object of every checkpoint: existence, length, checksum",
 		Args: cobra.ExactArgs(1),
@@ -126,36 +132,59 @@ func verifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return verify(c.Context(), c.OutOrStdout(), objects, s)
+			all, damage := verify(c.Context(), objects, s)
+			if *asJSON {
+				return errors.Join(damage, printJSON(c.OutOrStdout(), all))
+			}
+			for _, v := range all {
+				fmt.Fprintln(c.OutOrStdout(), v)
+			}
+			return damage
 		},
 	}
 }
 
+// verified is what verify found of a checkpoint.
+type verified struct {
+	Checkpoint uint64 `json:"checkpoint"`
+	Whole      bool   `json:"whole"`
+	Tables     int    `json:"tables"`
+	Damage     string `json:"damage,omitempty"`
+}
+
+func (v verified) String() string {
+	if !v.Whole {
+		return fmt.Sprintf("checkpoint %d: damaged: %s", v.Checkpoint, v.Damage)
+	}
+	return fmt.Sprintf("checkpoint %d: whole, %d tables", v.Checkpoint, v.Tables)
+}
+
 // verify checks all retained checkpoints. A table that several of them share is read once.
-func verify(ctx context.Context, w io.Writer, objects objstore.Store, s *store.Store) error {
+func verify(ctx context.Context, objects objstore.Store, s *store.Store) (all []verified, _ error) {
 	entries, err := s.List(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	checked := map[string]error{}
 	var damaged []error
 	for _, e := range entries {
-		err := verifyOne(ctx, objects, s, e.Checkpoint, checked)
-		if err != nil {
+		v := verified{Checkpoint: e.Checkpoint, Tables: e.Tables, Whole: true}
+		if err := verifyOne(ctx, objects, s, e.Checkpoint, checked); err != nil {
 			damaged = append(damaged, err)
-			fmt.Fprintf(w, "checkpoint %d: damaged: %v\n", e.Checkpoint, err)
-			continue
+			v.Whole, v.Damage = false, err.Error()
 		}
-		fmt.Fprintf(w, "checkpoint %d: whole, %d tables\n", e.Checkpoint, e.Tables)
+		all = append(all, v)
 	}
 	if len(damaged) > 0 {
-		return base.Errorf(base.Corrupt, "%d of %d checkpoints are damaged: %w",
+		return all, base.Errorf(base.Corrupt, "%d of %d checkpoints are damaged: %w",
 			len(damaged), len(entries), errors.Join(damaged...))
 	}
-	return nil
+	return all, nil
 }
 
-func verifyOne(ctx context.Context, objects objstore.Store, s *store.Store, id uint64, checked map[string]error) error {
+func verifyOne(
+	ctx context.Context, objects objstore.Store, s *store.Store, id uint64, checked map[string]error,
+) error {
 	m, err := s.Load(ctx, id)
 	if err != nil {
 		return err

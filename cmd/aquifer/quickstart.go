@@ -72,7 +72,8 @@ func (t *liveTable) Open(context.Context, flow.SinkSubtask) (flow.Writer[nexmark
 	return &tableWriter{w: t.w}, nil
 }
 
-// tableWriter collects the rows of a window until a row of a later one comes.
+// tableWriter collects the rows of a window until a row of another one comes. At the end of the input, windows
+// come in any order.
 type tableWriter struct {
 	w      io.Writer
 	window []nexmark.Hot
@@ -80,7 +81,7 @@ type tableWriter struct {
 
 func (t *tableWriter) Write(_ context.Context, b *flow.Batch[nexmark.Hot]) error {
 	for _, row := range b.Rows {
-		if len(t.window) > 0 && row.End > t.window[0].End {
+		if len(t.window) > 0 && row.End != t.window[0].End {
 			if err := t.show(); err != nil {
 				return err
 			}

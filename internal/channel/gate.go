@@ -136,7 +136,9 @@ func (g *Gate) take() (int, Message, bool) {
 		q.head = (q.head + 1) % g.credit
 		q.n--
 		q.blocked = m.Barrier != nil
-		signal(q.space)
+		if q.n == g.credit/2 {
+			signal(q.space) // not sooner: to wake a sender for every message costs more than the message
+		}
 		return i, m, true
 	}
 	return 0, Message{}, false

@@ -83,6 +83,8 @@ type Head struct {
 	Term       uint64 `json:"term"`
 	Checkpoint uint64 `json:"checkpoint"`
 	Manifest   string `json:"manifest,omitempty"` // empty before the first checkpoint
+	// Claim tells the coordinator that began the term from any other that tried to begin one of the same number.
+	Claim string `json:"claim,omitempty"`
 }
 
 // Tables returns all tables of the checkpoint, each once.

@@ -81,7 +81,9 @@ func (a *attempt) drive(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	err = a.loop(ctx, tasks)
-	cancel()
+	if err != nil {
+		cancel() // after a success, what is not retained is still deleted
+	}
 	a.slow.Wait()
 	return err
 }
@@ -164,7 +166,6 @@ func (a *attempt) save(ctx context.Context, id uint64, reason checkpoint.Reason)
 			a.mu.Lock()
 			a.stored[id] = m
 			a.mu.Unlock()
-			a.worker.Stored(id)
 			a.announce(m)
 			a.post(checkpoint.Stored{Checkpoint: id})
 			return
@@ -208,6 +209,7 @@ func (a *attempt) commit(ctx context.Context, id uint64) {
 	a.mu.Lock()
 	delete(a.stored, id)
 	a.mu.Unlock()
+	a.worker.Committed(id)
 	a.OnEvent(CheckpointCommitted{id})
 	a.post(checkpoint.Committed{Checkpoint: id})
 }

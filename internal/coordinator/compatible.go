@@ -3,6 +3,7 @@ package coordinator
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
@@ -38,22 +39,29 @@ func compatible(p *plan.Physical, m *checkpoint.Manifest) error {
 
 // missing is the objection to an operator that the program no longer has, if it leaves something behind.
 func missing(op checkpoint.Operator) error {
-	stateful := len(op.States) > 0 || len(op.Known) > 0
-	for _, s := range op.Subtasks {
-		stateful = stateful || s.Committables != nil || s.SinkState != nil
-	}
-	if !stateful {
+	if len(op.States) == 0 && len(op.Known) == 0 && !wasSink(op) {
 		return nil
 	}
 	return fmt.Errorf("operator %q (uid %q) has state in it but is not in the program", op.Name, op.UID)
 }
 
+// wasSink reports whether the operator left what only a sink can take.
+func wasSink(op checkpoint.Operator) bool {
+	return slices.ContainsFunc(op.Subtasks, func(s checkpoint.Subtask) bool {
+		return s.Committables != nil || s.SinkState != nil
+	})
+}
+
 func operatorCompatible(n *plan.Node, op checkpoint.Operator) error {
-	if n.Keyed == nil {
-		if len(op.States) > 0 {
-			return fmt.Errorf("operator %q has keyed state in it but not in the program", op.Name)
-		}
-		return nil
+	switch {
+	case n.Source == nil && len(op.Known) > 0:
+		return fmt.Errorf("operator %q is a source in it but not in the program", op.Name)
+	case n.Sink == nil && wasSink(op):
+		return fmt.Errorf("operator %q is a sink in it but not in the program", op.Name)
+	case n.Keyed != nil:
+		return n.Keyed.Check(&operator.Restored{Key: op.Key, States: op.States})
+	case len(op.States) > 0:
+		return fmt.Errorf("operator %q has keyed state in it but not in the program", op.Name)
 	}
-	return n.Keyed.Check(&operator.Restored{Key: op.Key, States: op.States})
+	return nil
 }

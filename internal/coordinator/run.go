@@ -59,6 +59,7 @@ type run struct {
 	Config
 	store    *store.Store
 	term     uint64
+	found    uint64 // the newest checkpoint when the run began
 	begin    time.Time
 	result   Result
 	rowsRead int64 // by attempts that have ended
@@ -113,7 +114,10 @@ func (r *run) open(ctx context.Context) (m *checkpoint.Manifest, err error) {
 		r.result.ResumedFrom, r.result.LastCheckpoint = m.Checkpoint, m.Checkpoint
 		r.OnEvent(Resumed{m.Checkpoint, time.UnixMilli(m.Created)})
 	}
-	r.term, err = r.store.BeginTerm(ctx)
+	if r.term, err = r.store.BeginTerm(ctx); err != nil {
+		return nil, err
+	}
+	r.found, err = r.store.Newest(ctx)
 	return m, err
 }
 
@@ -129,7 +133,8 @@ func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
 		if time.Since(started) > forgiveAfter {
 			failures = 0
 		}
-		if failures++; failures > r.Restarts || base.KindOf(err) == base.Config {
+		final := base.KindOf(err) != base.Failed || errors.Is(err, store.ErrDeposed)
+		if failures++; failures > r.Restarts || final {
 			return err
 		}
 		pause := min(firstBackoff<<min(failures-1, 20), maxBackoff)
@@ -140,24 +145,28 @@ func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
 		case <-ctx.Done():
 			return errors.Join(context.Cause(ctx), err)
 		}
-		if m, err = r.latest(ctx, m); err != nil {
-			return err
-		}
 	}
 }
 
-// latest is the checkpoint to go on from after a failure: the newest of this run, or the one it began with.
+// latest is the checkpoint to go on from after a failure: the newest of this run, or the one it began with. It
+// asks the store, which may know of one whose answer was lost, and of a later term, whose output is not to be
+// touched.
 func (r *run) latest(ctx context.Context, first *checkpoint.Manifest) (*checkpoint.Manifest, error) {
-	if r.result.CheckpointsCompleted == 0 {
-		return first, nil
+	newest, err := r.store.Newest(ctx)
+	if err != nil || newest == r.found {
+		return first, err
 	}
+	r.result.LastCheckpoint = newest
 	return r.store.Latest(ctx)
 }
 
-// attempt runs the tasks once.
-func (r *run) attempt(ctx context.Context, m *checkpoint.Manifest, n int) error {
-	if err := r.recoverSinks(ctx, m); err != nil {
-		return err
+// attempt runs the tasks once; n counts the attempts, from 1. Sources are asked for their splits before sinks
+// touch anything.
+func (r *run) attempt(ctx context.Context, m *checkpoint.Manifest, n int) (err error) {
+	if n > 1 {
+		if m, err = r.latest(ctx, m); err != nil {
+			return err
+		}
 	}
 	a := &attempt{run: r, restored: m, stored: map[uint64]*checkpoint.Manifest{}, wake: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(ctx)
@@ -170,8 +179,14 @@ func (r *run) attempt(ctx context.Context, m *checkpoint.Manifest, n int) error 
 		return err
 	}
 	a.worker = w
+	if err := w.Discover(); err != nil {
+		return err
+	}
 	defer func() { r.rowsRead += rowsRead(w) }()
-	return a.drive(ctx)
+	if err := r.recoverSinks(ctx, m); err != nil {
+		return err
+	}
+	return r.offerPrevious(ctx, m, a.drive(ctx))
 }
 
 // recoverSinks commits what the checkpoint holds and clears what was written after it.

@@ -16,7 +16,7 @@ type entries[E comparable, V any] struct {
 }
 
 func newEntries[E comparable, V any](core *core, name string, hash func(E) uint64) (entries[E, V], error) {
-	col, err := newColumn[V](&core.epoch, name)
+	col, err := newColumn[V](&core.clock, name)
 	return entries[E, V]{
 		column: col, dir: newDirectory[E](core.Groups.Len()), core: core, hash: hash,
 	}, err

@@ -1,11 +1,9 @@
 package keyed
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"sync/atomic"
 
 	"github.com/aquifer-stream/aquifer/internal/record"
 )
@@ -24,7 +22,7 @@ type Frozen struct {
 	core    *core
 	states  []frozenState
 	parts   int
-	written atomic.Bool
+	epoch   uint64
 	cleared []Slot
 	full    bool
 }
@@ -36,7 +34,8 @@ type frozenState interface {
 	ranges() []int64
 	// gather adds the changes of a key group to the batch. Groups come in ascending order.
 	gather(part int, into *changes)
-	done()
+	// recycle takes the memory that only this snapshot had, release the changes.
+	recycle()
 	release()
 }
 
@@ -44,14 +43,17 @@ type frozenState interface {
 // size of the state.
 func (s *Store[K]) Freeze(uint64) *Frozen {
 	s.tidy()
-	f := &Frozen{core: &s.core, parts: s.Groups.Len(), cleared: s.cleared, full: s.full}
+	f := &Frozen{core: &s.core, parts: s.Groups.Len(), epoch: s.clock.now, cleared: s.cleared, full: s.full}
 	for _, t := range s.states {
 		f.states = append(f.states, t.freeze(s.full))
 	}
 	slices.SortFunc(f.states, func(a, b frozenState) int { return int(int64(a.state()) - int64(b.state())) })
 	s.waiting = append(s.waiting, reclaim{f, s.cleared})
+	if s.full {
+		s.clock.full = s.clock.now
+	}
 	s.cleared, s.full = nil, false
-	s.epoch++
+	s.clock.now++
 	return f
 }
 
@@ -80,12 +82,17 @@ func (f *Frozen) WriteTo(w Writer) error {
 	return nil
 }
 
-// Done says that what WriteTo wrote is durable: the store need not protect it any longer.
+// Done says that what WriteTo wrote is durable: the store need not protect it any longer, nor that of any earlier
+// snapshot.
 func (f *Frozen) Done() {
+	f.core.clock.written.Store(f.epoch)
+}
+
+// recycle takes the memory back that the snapshot alone had.
+func (f *Frozen) recycle() {
 	for _, s := range f.states {
-		s.done()
+		s.recycle()
 	}
-	f.written.Store(true)
 }
 
 func (f *Frozen) writeRanges(w Writer) error {
@@ -129,77 +136,6 @@ func takeOrdered(src []byte) (n int64, rest []byte, err error) {
 		return 0, nil, fmt.Errorf("a key that ends after %d of 8 bytes", len(src))
 	}
 	return int64(binary.BigEndian.Uint64(src) ^ 1<<63), src[8:], nil
-}
-
-// changes is a batch of changes of one state and key group, to be sorted.
-type changes struct {
-	full    bool
-	prefix  int
-	arena   []byte // the prefix, then keys (without it) and values
-	entries []change
-}
-
-// change is an entry: parts of the arena. order is the beginning of the key, which decides most comparisons.
-type change struct {
-	order           uint64
-	key, value, end uint32
-	deleted         bool
-}
-
-func (c *changes) reset(arena []byte) {
-	c.arena, c.prefix, c.entries = arena, len(arena), c.entries[:0]
-}
-
-// begin starts an entry; the caller appends its key to the arena, then calls value or tombstone.
-func (c *changes) begin() int { return len(c.arena) }
-
-func (c *changes) add(key, value int, deleted bool) {
-	if deleted && c.full {
-		c.arena = c.arena[:key]
-		return
-	}
-	var first [8]byte
-	copy(first[:], c.arena[key:value])
-	c.entries = append(c.entries, change{
-		order: binary.BigEndian.Uint64(first[:]),
-		key:   uint32(key), value: uint32(value), end: uint32(len(c.arena)), deleted: deleted,
-	})
-}
-
-// put adds an entry whose key has been appended to the arena from key on.
-func put[V any](c *changes, key int, codec *record.ValueCodec[V], v *V) {
-	value := len(c.arena)
-	if v != nil {
-		c.arena = codec.Append(c.arena, v)
-	}
-	c.add(key, value, v == nil)
-}
-
-// write sorts the batch and passes it on.
-func (c *changes) write(w Writer) error {
-	slices.SortFunc(c.entries, func(a, b change) int {
-		if a.order != b.order {
-			if a.order < b.order {
-				return -1
-			}
-			return 1
-		}
-		return bytes.Compare(c.arena[a.key:a.value], c.arena[b.key:b.value])
-	})
-	key := append([]byte(nil), c.arena[:c.prefix]...)
-	for _, e := range c.entries {
-		key = append(key[:c.prefix], c.arena[e.key:e.value]...)
-		var err error
-		if e.deleted {
-			err = w.Delete(key)
-		} else {
-			err = w.Set(key, c.arena[e.value:e.end])
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // byPart orders the pages of a snapshot by the key group that they belong to, and steps through them.

@@ -44,7 +44,7 @@ func (p *Panes[K, A]) Pane(ns int64) *Pane[K, A] {
 		return pane
 	}
 	pane := &Pane[K, A]{
-		column: column[A]{epoch: &p.store.epoch, codec: p.codec, strings: record.LayoutOf[A]().Strings},
+		column: column[A]{clock: &p.store.clock, codec: p.codec, strings: record.LayoutOf[A]().Strings},
 		dir:    newDirectory[K](p.store.Groups.Len()), store: p.store,
 	}
 	p.panes[ns] = pane
@@ -127,7 +127,7 @@ func (p *Pane[K, A]) Len() int { return p.dir.used }
 func (p *Pane[K, A]) All() iter.Seq2[*K, *A] {
 	return func(yield func(*K, *A) bool) {
 		for i, page := range p.pages {
-			if page == nil {
+			if page.page == nil {
 				continue
 			}
 			for b := range page.present.all {
@@ -227,9 +227,9 @@ func (f *frozenPanes[K, A]) gather(part int, into *changes) {
 	}
 }
 
-func (f *frozenPanes[K, A]) done() {
+func (f *frozenPanes[K, A]) recycle() {
 	for _, c := range f.columns {
-		c.done()
+		c.recycle()
 	}
 }
 

@@ -3,6 +3,7 @@ package keyed
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"unsafe"
@@ -62,7 +63,7 @@ type Store[K comparable] struct {
 // core is what a store is to its states, which do not know the type of its keys.
 type core struct {
 	Config
-	epoch   uint64
+	clock   clock
 	states  []stateTable
 	full    bool
 	charged int64
@@ -116,7 +117,7 @@ func NewStore[K comparable](cfg Config) (*Store[K], error) {
 		return nil, base.Errorf(base.Config, "%w", err)
 	}
 	s := &Store[K]{
-		core: core{Config: cfg, epoch: 1}, dir: newDirectory[K](cfg.Groups.Len()), codec: codec,
+		core: core{Config: cfg, clock: clock{now: 1}}, dir: newDirectory[K](cfg.Groups.Len()), codec: codec,
 		strings: record.LayoutOf[K]().Strings,
 	}
 	s.keys = s
@@ -284,14 +285,18 @@ func (s *Store[K]) tidy() {
 		s.drop(slot)
 	}
 	s.fresh = s.fresh[:0]
-	for len(s.waiting) > 0 && s.waiting[0].frozen.written.Load() {
+	for len(s.waiting) > 0 && s.waiting[0].frozen.epoch <= s.clock.written.Load() {
 		for _, t := range s.states {
 			t.reclaim()
 		}
 		for _, slot := range s.waiting[0].slots {
 			s.drop(slot)
 		}
+		first := s.waiting[0].frozen
 		s.waiting = s.waiting[1:]
+		if !slices.ContainsFunc(s.waiting, func(w reclaim) bool { return w.frozen.full }) {
+			first.recycle()
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ type Column[V any] struct {
 // NewColumn adds a value state to a store.
 func NewColumn[V any](r Registry, name string) (*Column[V], error) {
 	core := r.registry()
-	inner, err := newColumn[V](&core.epoch, name)
+	inner, err := newColumn[V](&core.clock, name)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +26,7 @@ func NewColumn[V any](r Registry, name string) (*Column[V], error) {
 // Get returns the value of a slot, and whether it has one.
 func (c *Column[V]) Get(s Slot) (v V, ok bool) {
 	if i := int(s >> pageBits); i < len(c.pages) {
-		if p := c.pages[i]; p != nil && p.present.has(s) {
+		if p := c.pages[i].page; p != nil && p.present.has(s) {
 			return p.vals[s&pageMask], true
 		}
 	}

@@ -91,7 +91,8 @@ func (s *stateOf[K]) restore() error {
 }
 
 // readTable applies the part of a table that its writer had written for the key groups of this subtask.
-func (s *stateOf[K]) readTable(t checkpoint.RangeTable) error {
+func (s *stateOf[K]) readTable(t checkpoint.RangeTable) (err error) {
+	defer s.env.rescue(&err, func() (any, int64) { return nil, flow.NoTime })
 	visit := func(change lsm.Change, key, value []byte) error {
 		if group, ok := keyed.GroupOf(key); ok && !t.Range.Contains(group) {
 			return nil // another subtask had taken these groups over, and its own tables tell what became of them
@@ -210,7 +211,7 @@ func (f *frozenState[K]) write(ctx context.Context) ([]checkpoint.Table, error) 
 		s.env.Live.Add(name)
 		return name
 	})
-	if err := f.frozen.WriteTo(set); err != nil {
+	if err := f.encode(set); err != nil {
 		set.Abort()
 		return nil, err
 	}
@@ -225,6 +226,12 @@ func (f *frozenState[K]) write(ctx context.Context) ([]checkpoint.Table, error) 
 		})
 	}
 	return tables, nil
+}
+
+// encode writes the changes, in which the codecs of the user's types take part.
+func (f *frozenState[K]) encode(set *lsm.TableSet) (err error) {
+	defer f.owner.env.rescue(&err, func() (any, int64) { return nil, flow.NoTime })
+	return f.frozen.WriteTo(set)
 }
 
 func tableInfo(t checkpoint.Table) lsm.TableInfo {

@@ -34,7 +34,10 @@ type processTimers struct {
 
 // declare lets the function declare its state and adds its timers.
 func declare[K comparable, In, Out any](s *stateOf[K], fn ProcessFunc[In, Out]) (t processTimers, err error) {
-	if err := fn.Open(state.NewScope(s.store)); err != nil {
+	defer s.env.rescue(&err, func() (any, int64) { return nil, flow.NoTime })
+	scope := state.NewScope(s.store)
+	defer scope.End()
+	if err := fn.Open(scope); err != nil {
 		return t, s.env.userError(err, nil, flow.NoTime)
 	}
 	if _, ok := fn.(TimerFunc[Out]); !ok {
@@ -103,6 +106,7 @@ func (p *Process[K, In, Out]) Batch(b *flow.Batch[In]) error {
 
 func (p *Process[K, In, Out]) apply(b *flow.Batch[In], out *flow.Batch[Out]) (err error) {
 	defer p.env.rescue(&err, p.where)
+	defer p.ctx.Leave()
 	collector := flow.NewCollector(out, &p.ctx.Time)
 	for i := range b.Rows {
 		p.current = p.state.keys[i]
@@ -111,7 +115,6 @@ func (p *Process[K, In, Out]) apply(b *flow.Batch[In], out *flow.Batch[Out]) (er
 			return p.env.userError(err, p.current, p.ctx.Time)
 		}
 	}
-	p.ctx.Leave()
 	return nil
 }
 
@@ -135,6 +138,7 @@ func (p *Process[K, In, Out]) fire(timers *keyed.Timers, upTo int64, kind flow.T
 	}
 	out := p.out.Get()
 	defer p.env.rescue(&err, p.where)
+	defer p.ctx.Leave()
 	collector := flow.NewCollector(out, &p.ctx.Time)
 	err = timers.Pop(upTo, func(slot keyed.Slot, at int64) error {
 		p.current = *p.state.store.Key(slot)
@@ -144,7 +148,6 @@ func (p *Process[K, In, Out]) fire(timers *keyed.Timers, upTo int64, kind flow.T
 		}
 		return nil
 	})
-	p.ctx.Leave()
 	if err != nil {
 		return err
 	}
@@ -179,8 +182,18 @@ func (p *Process[K, In, Out]) Snapshot(id uint64) (Snapshot, error) {
 // Close gives back the memory of the state.
 func (p *Process[K, In, Out]) Close() error {
 	p.state.store.Close()
-	if c, ok := p.fn.(interface{ Close() error }); ok {
-		return c.Close()
+	return closeFunc(p.env, p.fn)
+}
+
+// closeFunc closes a user's function, if it wants to be.
+func closeFunc(env *Env, fn any) (err error) {
+	c, ok := fn.(interface{ Close() error })
+	if !ok {
+		return nil
+	}
+	defer env.rescue(&err, func() (any, int64) { return nil, flow.NoTime })
+	if err := c.Close(); err != nil {
+		return env.userError(err, nil, flow.NoTime)
 	}
 	return nil
 }

@@ -212,8 +212,8 @@ func (s *SliceWindows[K, T, A, R]) fire(end int64) (err error) {
 	start := end - s.window.Size()
 	out := s.out.Get()
 	defer s.env.rescue(&err, func() (any, int64) { return nil, end - 1 })
-	give := func(key *K, hash func() uint64, acc *A) error {
-		if s.ahead != nil && s.ahead[base.KeyGroupOf(hash(), s.env.MaxParallelism)-s.env.Groups.Start] >= end {
+	give := func(key *K, acc *A) error {
+		if s.hasFired(key, end) {
 			return nil
 		}
 		s.result(out, key, start, end, acc)
@@ -235,11 +235,20 @@ func (s *SliceWindows[K, T, A, R]) fire(end int64) (err error) {
 	return s.emit(0, out)
 }
 
-type giveFunc[K comparable, A any] func(key *K, hash func() uint64, acc *A) error
+// hasFired reports whether the key's window fired before a restore.
+func (s *SliceWindows[K, T, A, R]) hasFired(key *K, end int64) bool {
+	if s.ahead == nil {
+		return false
+	}
+	group := base.KeyGroupOf(s.state.store.Hash(*key), s.env.MaxParallelism)
+	return s.ahead[group-s.env.Groups.Start] >= end
+}
+
+type giveFunc[K comparable, A any] func(key *K, acc *A) error
 
 func (s *SliceWindows[K, T, A, R]) giveSlice(pane *keyed.Pane[K, A], give giveFunc[K, A]) error {
 	for key, acc := range pane.All() {
-		if err := give(key, func() uint64 { return s.state.store.Hash(*key) }, acc); err != nil {
+		if err := give(key, acc); err != nil {
 			return err
 		}
 	}
@@ -258,8 +267,7 @@ func (s *SliceWindows[K, T, A, R]) giveMerged(start, end int64, give giveFunc[K,
 		}
 	}
 	for i := range s.merged.keys {
-		hash := func() uint64 { return s.merged.hashes[i] }
-		if err := give(&s.merged.keys[i], hash, &s.merged.accs[i]); err != nil {
+		if err := give(&s.merged.keys[i], &s.merged.accs[i]); err != nil {
 			return err
 		}
 	}

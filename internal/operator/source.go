@@ -67,6 +67,7 @@ type Source[T any] struct {
 	turn   int
 
 	watermark int64
+	handing   time.Duration // that the operators chained to this one took
 	idle      bool
 	stopped   bool // a last barrier has passed, nothing is read any more
 	ended     bool
@@ -193,7 +194,7 @@ func (s *Source[T]) read(split *openSplit[T]) (flow.Status, error) {
 			return status, err
 		}
 		s.env.Stats.RowsOut.Add(int64(len(b.Rows)))
-		if err := s.next.Batch(b); err != nil {
+		if err := s.hand(b); err != nil {
 			return status, err
 		}
 		split.starved = s.unblocked(time.Now())
@@ -212,6 +213,17 @@ func (s *Source[T]) read(split *openSplit[T]) (flow.Status, error) {
 		return status, s.advance()
 	}
 	return status, nil
+}
+
+// hand passes the batch on and notes how long that took, besides the time that is told as blocked.
+func (s *Source[T]) hand(b *flow.Batch[T]) error {
+	if s.IdleAfter == 0 {
+		return s.next.Batch(b)
+	}
+	begin, blocked := time.Now(), s.env.Blocked()
+	err := s.next.Batch(b)
+	s.handing += time.Since(begin) - (s.env.Blocked() - blocked)
+	return err
 }
 
 func (s *Source[T]) finish(split *openSplit[T]) error {
@@ -273,10 +285,10 @@ func behind(t, delay int64) int64 {
 	return t - delay
 }
 
-// unblocked is the time that passed without the task being blocked by what is behind it. Idleness is
-// measured by it, so that backpressure cannot look like a lack of input.
+// unblocked is the time that passed without the task being blocked, or kept busy, by what is behind the source.
+// Idleness is measured by it, so that backpressure cannot look like a lack of input.
 func (s *Source[T]) unblocked(now time.Time) time.Duration {
-	return time.Duration(now.UnixNano()) - s.env.Blocked()
+	return time.Duration(now.UnixNano()) - s.env.Blocked() - s.handing
 }
 
 // checkIdle declares those splits idle that have been without input for too long.

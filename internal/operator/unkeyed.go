@@ -55,6 +55,7 @@ func (u *Unkeyed[In, Out]) Batch(b *flow.Batch[In]) error {
 
 func (u *Unkeyed[In, Out]) apply(b *flow.Batch[In], out *flow.Batch[Out]) (err error) {
 	defer u.env.rescue(&err, func() (any, int64) { return nil, u.ctx.Time })
+	defer u.ctx.Leave()
 	collector := flow.NewCollector(out, &u.ctx.Time)
 	for i := range b.Rows {
 		u.ctx.Enter(0, b.Times[i])
@@ -62,7 +63,6 @@ func (u *Unkeyed[In, Out]) apply(b *flow.Batch[In], out *flow.Batch[Out]) (err e
 			return u.env.userError(err, nil, u.ctx.Time)
 		}
 	}
-	u.ctx.Leave()
 	return nil
 }
 
@@ -73,12 +73,7 @@ func (u *Unkeyed[In, Out]) Watermark(t int64) error {
 }
 
 // Close closes the function, if it wants to be.
-func (u *Unkeyed[In, Out]) Close() error {
-	if c, ok := u.fn.(interface{ Close() error }); ok {
-		return c.Close()
-	}
-	return nil
-}
+func (u *Unkeyed[In, Out]) Close() error { return closeFunc(u.env, u.fn) }
 
 // unkeyedEngine stands behind the context of a function without keys: there are no timers.
 type unkeyedEngine struct{}

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/operator"
@@ -76,6 +77,21 @@ func (g *Graph) Add(n *Node) *Node {
 	n.ID = len(g.Nodes)
 	g.Nodes = append(g.Nodes, n)
 	return n
+}
+
+// clone returns a graph of copies of the nodes.
+func (g *Graph) clone() *Graph {
+	c := &Graph{Name: g.Name}
+	for _, n := range g.Nodes {
+		node := *n
+		node.Inputs = slices.Clone(n.Inputs)
+		for i := range node.Inputs {
+			e := &node.Inputs[i]
+			e.From = c.Nodes[e.From.ID]
+		}
+		c.Nodes = append(c.Nodes, &node)
+	}
+	return c
 }
 
 // Mistake notes what is wrong with the program, to be reported with all other mistakes.

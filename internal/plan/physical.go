@@ -39,16 +39,17 @@ func (c *Chain) Name() string {
 	return name
 }
 
-// Consumers returns the nodes that take rows from the output, with the edges they take them by.
-func (p *Physical) Consumers(n *Node, port int) (nodes []*Node, edges []Edge) {
+// Consumers returns the nodes that take rows from the output, each with the number of the input it takes them by.
+// A node that takes them by two inputs comes twice.
+func (p *Physical) Consumers(n *Node, port int) (nodes []*Node, inputs []int) {
 	for _, to := range p.graph.Nodes {
-		for _, e := range to.Inputs {
+		for i, e := range to.Inputs {
 			if e.From == n && e.Port == port {
-				nodes, edges = append(nodes, to), append(edges, e)
+				nodes, inputs = append(nodes, to), append(inputs, i)
 			}
 		}
 	}
-	return nodes, edges
+	return nodes, inputs
 }
 
 // Nodes are the operators of the job.
@@ -62,11 +63,13 @@ type Options struct {
 	AcceptLoss bool
 }
 
-// Compile checks the graph and forms chains. The error holds every mistake found and is a base.Config one.
+// Compile checks the graph and forms chains of copies of its nodes: the same graph can be planned again, for
+// another parallelism. The error holds every mistake found and is a base.Config one.
 func Compile(g *Graph, o Options) (*Physical, error) {
 	if err := check(g, o); err != nil {
 		return nil, base.Errorf(base.Config, "the job cannot run:\n%w", err)
 	}
+	g = g.clone()
 	p := &Physical{
 		Name: g.Name, MaxParallelism: o.MaxParallelism, ByNode: make([]*Chain, len(g.Nodes)), graph: g,
 	}
@@ -124,6 +127,9 @@ func check(g *Graph, o Options) error {
 		}
 		for _, e := range n.Inputs {
 			used[e.From] = true
+			if e.From.ID >= n.ID || g.Nodes[e.From.ID] != e.From {
+				add("operator %q takes rows of another job", n.Name)
+			}
 		}
 		if n.Source != nil && n.Source.NotReplayable != "" && !o.AcceptLoss {
 			add("source %q cannot be read again after a failure (%s): say that the job accepts loss (--accept-loss)",

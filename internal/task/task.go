@@ -89,6 +89,9 @@ func New(c Config) *Task {
 	return t
 }
 
+// Room reports whether Trigger can ask for another barrier.
+func (t *Task) Room() bool { return len(t.control) < cap(t.control) }
+
 // Trigger asks a source task to emit a barrier. It reports whether there was room to ask.
 func (t *Task) Trigger(b channel.Barrier) bool {
 	select {
@@ -109,15 +112,25 @@ func (t *Task) Wake() {
 
 // Run processes until a failure or the end of the context, and returns the failure or the context's cause.
 // It does not end with the input: whoever owns the task ends it when a checkpoint has made the end durable.
-func (t *Task) Run(ctx context.Context) (err error) {
+func (t *Task) Run(ctx context.Context) error {
+	err := t.guard(func() error { return t.run(ctx) })
+	for i := len(t.Steps) - 1; i >= 0; i-- {
+		err = errors.Join(err, t.guard(t.Steps[i].Close))
+	}
+	return err
+}
+
+// guard makes an error of a panic: it must not end the process, nor keep operators from being closed.
+func (t *Task) guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("task %q: panic: %v\n%s", t.Name, p, debug.Stack())
 		}
-		for i := len(t.Steps) - 1; i >= 0; i-- {
-			err = errors.Join(err, t.Steps[i].Close())
-		}
 	}()
+	return f()
+}
+
+func (t *Task) run(ctx context.Context) error {
 	for i := len(t.Steps) - 1; i >= 0; i-- {
 		if err := t.Steps[i].Open(); err != nil {
 			return err

@@ -62,7 +62,7 @@ type Attempt struct {
 
 	mu    sync.Mutex
 	parts map[uint64]*parts
-	// prepared is what sinks prepared and no stored checkpoint has yet, oldest first.
+	// prepared is what sinks prepared and is not known to be committed, oldest first.
 	prepared []prepared
 	ending   map[int]struct{} // source tasks that have yet to end
 }
@@ -117,9 +117,6 @@ func (a *Attempt) Finish() { a.cancel(ErrFinished) }
 func (a *Attempt) Run() error {
 	defer a.cancel(nil)
 	ctx := a.ctx
-	if err := a.discover(ctx); err != nil {
-		return err
-	}
 	var group sync.WaitGroup
 	var failed firstError
 	run := func(f func(context.Context) error) {
@@ -170,21 +167,28 @@ func (a *Attempt) Tasks() int {
 	return n
 }
 
-// discover asks every source for its splits before any task runs, so that mistakes show at once.
-func (a *Attempt) discover(ctx context.Context) error {
+// Discover asks every source for its splits. It comes before Run, and before sinks are touched, so that mistakes
+// show at once.
+func (a *Attempt) Discover() error {
 	for _, p := range a.pools {
 		if p.complete {
 			continue
 		}
-		if err := p.discover(ctx, a.Restore == nil); err != nil {
+		if err := p.discover(a.ctx, a.Restore == nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Trigger begins a checkpoint: the split pools are recorded and the sources asked for barriers.
+// Trigger begins a checkpoint: the split pools are recorded and the sources asked for barriers. All of them are
+// asked or none, because gates match barriers by their order. It is called by one goroutine.
 func (a *Attempt) Trigger(id uint64, last bool) error {
+	for _, t := range a.tasks {
+		if t.Source != nil && !t.Room() {
+			return fmt.Errorf("checkpoint %d: task %q has not taken part in the last ones yet", id, t.Name)
+		}
+	}
 	p := &parts{pools: map[int]poolState{}, tasks: map[int][]task.Part{}, lists: map[int]map[string][]checkpoint.Table{}}
 	a.mu.Lock()
 	a.parts[id] = p
@@ -193,9 +197,9 @@ func (a *Attempt) Trigger(id uint64, last bool) error {
 		known, unassigned := pool.snapshot(id)
 		p.pools[node] = poolState{known, unassigned}
 	}
-	for i, t := range a.tasks {
-		if t.Source != nil && !t.Trigger(channel.Barrier{Checkpoint: id, Last: last}) {
-			return fmt.Errorf("checkpoint %d: task %q has not taken part in the last ones yet", id, a.tasks[i].Name)
+	for _, t := range a.tasks {
+		if t.Source != nil {
+			t.Trigger(channel.Barrier{Checkpoint: id, Last: last})
 		}
 	}
 	return nil

@@ -182,7 +182,7 @@ func (b *builder) operator(n *plan.Node) (operator.Operator, error) {
 // receivers are what an output's rows go to: operators of this chain, or writers to other tasks.
 func (b *builder) receivers(n *plan.Node, index int, rows operator.RowType) ([]any, error) {
 	var to []any
-	nodes, edges := b.Plan.Consumers(n, index)
+	nodes, inputs := b.Plan.Consumers(n, index)
 	for i, consumer := range nodes {
 		if b.Plan.ByNode[consumer.ID] == b.chain && consumer != b.chain.Head() {
 			op, err := b.operator(consumer)
@@ -192,20 +192,17 @@ func (b *builder) receivers(n *plan.Node, index int, rows operator.RowType) ([]a
 			to = append(to, op)
 			continue
 		}
-		w := rows.Writer(b.writerConfig(consumer, edges[i]))
+		w := rows.Writer(b.writerConfig(consumer, inputs[i]))
 		b.outputs = append(b.outputs, w)
 		to = append(to, w)
 	}
 	return to, nil
 }
 
-// writerConfig finds the channels that lead from this subtask to the consumer.
-func (b *builder) writerConfig(consumer *plan.Node, e plan.Edge) operator.WriterConfig {
-	first := 0
-	for _, in := range consumer.Inputs {
-		if in.From == e.From && in.Port == e.Port {
-			break
-		}
+// writerConfig finds the channels that lead from this subtask to an input of the consumer.
+func (b *builder) writerConfig(consumer *plan.Node, input int) operator.WriterConfig {
+	e, first := consumer.Inputs[input], 0
+	for _, in := range consumer.Inputs[:input] {
 		first += channelsOf(in)
 	}
 	gates := b.gates[b.Plan.ByNode[consumer.ID].ID]

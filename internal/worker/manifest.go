@@ -78,7 +78,7 @@ func subtask(p *parts, id int, n *plan.Node) checkpoint.Subtask {
 	return s
 }
 
-// prepared is what a sink has prepared for a checkpoint that is not stored yet.
+// prepared is what a sink has prepared for a checkpoint whose output is not known to be committed.
 type prepared struct {
 	checkpoint  uint64
 	task        int
@@ -95,8 +95,9 @@ func (a *Attempt) keep(id int, checkpoint uint64, parts []task.Part) {
 	}
 }
 
-// committables are all that an operator has prepared in a task up to a checkpoint and that no stored checkpoint
-// has: what was prepared for a checkpoint that was given up is committed with the next.
+// committables are all that an operator has prepared in a task up to a checkpoint and that is not known to be
+// committed: what was prepared for a checkpoint that was given up is committed with the next, and a commit that
+// fails is not forgotten when the job goes on from a later checkpoint.
 func (a *Attempt) committables(id int, uid string, checkpoint uint64) (all [][]byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -108,8 +109,8 @@ func (a *Attempt) committables(id int, uid string, checkpoint uint64) (all [][]b
 	return all
 }
 
-// Stored says that a checkpoint is durable: what sinks had prepared up to it is taken care of.
-func (a *Attempt) Stored(checkpoint uint64) {
+// Committed says that what sinks had prepared up to a checkpoint is visible.
+func (a *Attempt) Committed(checkpoint uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.prepared = slices.DeleteFunc(a.prepared, func(p prepared) bool { return p.checkpoint <= checkpoint })

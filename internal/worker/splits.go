@@ -127,6 +127,9 @@ func (p *splitPool) Take(subtask, active int) (flow.Split, operator.Supply) {
 	if !split.Bounded {
 		p.given[subtask]++
 	}
+	if len(p.unassigned) > 0 {
+		p.wake() // who was told to come back later may now have the next one
+	}
 	return split, operator.Given
 }
 

@@ -30,13 +30,18 @@ const (
 	manifestSuffix = ".manifest"
 )
 
+// ErrDeposed means that a later term has begun: what this one held is another's.
+var ErrDeposed = errors.New("deposed")
+
 // Store is the checkpoints of one job. It is safe for concurrent use.
 type Store struct {
-	objects objstore.Store
+	objects    objstore.Store
+	collecting sync.Mutex
 
 	mu      sync.Mutex
 	head    checkpoint.Head
 	version objstore.Version
+	tried   *checkpoint.Head // what a swap without an answer was to write, until that is found out
 }
 
 // Entry is a checkpoint in a list.
@@ -88,17 +93,24 @@ func Inspect(ctx context.Context, objects objstore.Store) (*Store, error) {
 func (s *Store) BeginTerm(ctx context.Context) (uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	claim, err := token()
+	if err != nil {
+		return 0, err
+	}
 	head := s.head
 	head.Term++
+	head.Claim = claim
 	if err := s.swap(ctx, head); err != nil {
 		return 0, err
 	}
 	return head.Term, nil
 }
 
-// swap replaces the head. An answer that says neither yes nor no is resolved by reading the head back. The
-// mutex is held.
+// swap replaces the head. The mutex is held.
 func (s *Store) swap(ctx context.Context, head checkpoint.Head) error {
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
 	data, err := checkpoint.Encode(&head)
 	if err != nil {
 		return err
@@ -108,19 +120,55 @@ func (s *Store) swap(ctx context.Context, head checkpoint.Head) error {
 		s.head, s.version = head, version
 		return nil
 	}
-	now, version, readErr := s.objects.Get(ctx, headName)
-	if readErr != nil && !errors.Is(readErr, objstore.ErrNotFound) {
-		return errors.Join(err, readErr)
+	s.tried = &head
+	if settleErr := s.settle(ctx); settleErr != nil {
+		return errors.Join(err, settleErr)
 	}
-	if string(now) == string(data) {
-		s.head, s.version = head, version
+	if s.head == head {
 		return nil
 	}
-	if other, decodeErr := checkpoint.Decode[checkpoint.Head](now); decodeErr == nil && other.Term > s.head.Term {
-		return fmt.Errorf("deposed: term %d has begun, this is term %d: another process runs job %q on %s",
-			other.Term, s.head.Term, other.Job, s.objects)
-	}
 	return err
+}
+
+// settle finds out, by reading the head back, what became of a swap whose answer said neither yes nor no. The
+// mutex is held.
+func (s *Store) settle(ctx context.Context) error {
+	if s.tried == nil {
+		return nil
+	}
+	data, version, err := s.objects.Get(ctx, headName)
+	if errors.Is(err, objstore.ErrNotFound) {
+		s.tried = nil
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("whether the head was replaced could not be found out: %w", err)
+	}
+	now, err := checkpoint.Decode[checkpoint.Head](data)
+	if err != nil {
+		return fmt.Errorf("%s in %s: %w", headName, s.objects, err)
+	}
+	if *now == *s.tried {
+		s.head, s.version = *now, version
+	} else if now.Term > s.head.Term {
+		return s.deposed(*now)
+	}
+	s.tried = nil
+	return nil
+}
+
+// deposed is the error of a store whose term is over. The mutex is held.
+func (s *Store) deposed(by checkpoint.Head) error {
+	return fmt.Errorf("%w: term %d has begun, this is term %d: another process runs job %q on %s",
+		ErrDeposed, by.Term, s.head.Term, by.Job, s.objects)
+}
+
+// newest is the head, once it is known.
+func (s *Store) newest(ctx context.Context) (checkpoint.Head, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.settle(ctx)
+	return s.head, err
 }
 
 // Save makes a checkpoint durable and then the newest. When it fails, the head does not name the checkpoint,
@@ -139,31 +187,42 @@ func (s *Store) Save(ctx context.Context, m *checkpoint.Manifest) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	head := checkpoint.Head{Job: m.Job, Term: s.head.Term, Checkpoint: m.Checkpoint, Manifest: name}
+	head := s.head
+	head.Job, head.Checkpoint, head.Manifest = m.Job, m.Checkpoint, name
 	if err := s.swap(ctx, head); err != nil {
 		return fmt.Errorf("head for checkpoint %d: %w", m.Checkpoint, err)
 	}
 	return nil
 }
 
+// Newest returns the number of the newest checkpoint, or fails with ErrDeposed.
+func (s *Store) Newest(ctx context.Context) (uint64, error) {
+	if err := s.ruling(ctx); err != nil {
+		return 0, err
+	}
+	head, err := s.newest(ctx)
+	return head.Checkpoint, err
+}
+
 // manifestName is unique, and sorts by checkpoint.
 func manifestName(m *checkpoint.Manifest) (string, error) {
-	var token [8]byte
-	if _, err := rand.Read(token[:]); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s%020d-%08d-%s%s", manifestPrefix, m.Checkpoint, m.Term,
-		hex.EncodeToString(token[:]), manifestSuffix), nil
+	unique, err := token()
+	return fmt.Sprintf("%s%020d-%08d-%s%s", manifestPrefix, m.Checkpoint, m.Term, unique, manifestSuffix), err
+}
+
+// token is different at each call, in any process.
+func token() (string, error) {
+	var random [8]byte
+	_, err := rand.Read(random[:])
+	return hex.EncodeToString(random[:]), err
 }
 
 // Latest returns the newest checkpoint, or nil when there is none. When its manifest is damaged, the error
 // says which earlier checkpoint is there: it is never taken silently.
 func (s *Store) Latest(ctx context.Context) (*checkpoint.Manifest, error) {
-	s.mu.Lock()
-	head := s.head
-	s.mu.Unlock()
-	if head.Manifest == "" {
-		return nil, nil
+	head, err := s.newest(ctx)
+	if err != nil || head.Manifest == "" {
+		return nil, err
 	}
 	m, err := s.read(ctx, head.Manifest)
 	if err != nil {
@@ -230,19 +289,29 @@ func (s *Store) pick(names []string) string {
 
 // names are the manifests up to the head's, by checkpoint.
 func (s *Store) names(ctx context.Context) (map[uint64][]string, error) {
-	s.mu.Lock()
-	newest := s.head.Checkpoint
-	s.mu.Unlock()
-	names := map[uint64][]string{}
+	names, _, err := s.numbered(ctx)
+	return names, err
+}
+
+// numbered is names, and the newest number of all manifests, those included that the head has never named.
+func (s *Store) numbered(ctx context.Context) (names map[uint64][]string, newest uint64, err error) {
+	head, err := s.newest(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	names, newest = map[uint64][]string{}, head.Checkpoint
 	for o, err := range s.objects.List(ctx, manifestPrefix) {
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		if id, ok := numberOf(o.Name); ok && id <= newest {
+		id, ok := numberOf(o.Name)
+		if ok && id <= head.Checkpoint {
 			names[id] = append(names[id], o.Name)
+		} else if ok {
+			newest = max(newest, id)
 		}
 	}
-	return names, nil
+	return names, newest, nil
 }
 
 func numberOf(name string) (uint64, bool) {
@@ -296,54 +365,89 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 	return all, nil
 }
 
-// Retained returns the number of the newest checkpoint and those of all that are there, ascending.
+// Retained returns the newest number in use, which is that of the newest checkpoint or of one after it
+// that was given up, and those of all checkpoints that are there, ascending.
 func (s *Store) Retained(ctx context.Context) (last uint64, all []uint64, err error) {
-	names, err := s.names(ctx)
-	if err != nil {
-		return 0, nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.head.Checkpoint, sorted(names), nil
+	names, last, err := s.numbered(ctx)
+	return last, sorted(names), err
 }
 
-// Retire deletes the manifests of all checkpoints but those to keep, then the tables that no kept one reaches
-// and that are not in use. A manifest that cannot be read keeps all tables.
+// Retire deletes the manifests of all checkpoints but those to keep and those newer than all of them, then
+// the tables that no manifest left reaches and that are not in use. A manifest that cannot be read keeps
+// everything, and so does a term that is over.
 func (s *Store) Retire(ctx context.Context, keep []uint64, inUse func(table string) bool) error {
-	var retained []*checkpoint.Manifest
-	for o, err := range s.objects.List(ctx, manifestPrefix) {
-		if err != nil {
-			return err
-		}
-		id, ok := numberOf(o.Name)
-		if !ok {
-			continue
-		}
-		if !slices.Contains(keep, id) {
-			if err := s.objects.Delete(ctx, o.Name); err != nil {
-				return err
-			}
-			continue
-		}
-		m, err := s.read(ctx, o.Name)
-		if err != nil {
-			return err
-		}
-		retained = append(retained, m)
+	s.collecting.Lock()
+	defer s.collecting.Unlock()
+	// In this order: what needs a table that is not in use any more has been saved, so it is found afterwards.
+	// And what a later term writes, it writes after the head has been looked at.
+	tables, err := s.unused(ctx, inUse)
+	if err != nil {
+		return err
 	}
-	var tables []string
+	retained, retired, err := s.divide(ctx, keep)
+	if err != nil {
+		return err
+	}
+	if err := s.ruling(ctx); err != nil {
+		return err
+	}
+	for _, name := range append(retired, checkpoint.Unreachable(retained, tables)...) {
+		if err := s.objects.Delete(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unused are the tables that are there and not in use.
+func (s *Store) unused(ctx context.Context, inUse func(table string) bool) (tables []string, err error) {
 	for o, err := range s.objects.List(ctx, checkpoint.TablePrefix) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !inUse(o.Name) {
 			tables = append(tables, o.Name)
 		}
 	}
-	for _, name := range checkpoint.Unreachable(retained, tables) {
-		if err := s.objects.Delete(ctx, name); err != nil {
-			return err
+	return tables, nil
+}
+
+// divide reads the manifests that stay, and names those that go.
+func (s *Store) divide(
+	ctx context.Context, keep []uint64,
+) (stay []*checkpoint.Manifest, leave []string, err error) {
+	for o, err := range s.objects.List(ctx, manifestPrefix) {
+		if err != nil {
+			return nil, nil, err
 		}
+		id, ok := numberOf(o.Name)
+		if !ok {
+			continue
+		}
+		outdated := slices.ContainsFunc(keep, func(k uint64) bool { return k > id })
+		if outdated && !slices.Contains(keep, id) {
+			leave = append(leave, o.Name)
+			continue
+		}
+		m, err := s.read(ctx, o.Name)
+		if err != nil {
+			return nil, nil, err
+		}
+		stay = append(stay, m)
+	}
+	return stay, leave, nil
+}
+
+// ruling makes sure that no later term has begun.
+func (s *Store) ruling(ctx context.Context) error {
+	now, err := Inspect(ctx, s.objects)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now.head.Term > s.head.Term {
+		return s.deposed(now.head)
 	}
 	return nil
 }

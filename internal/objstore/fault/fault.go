@@ -105,13 +105,13 @@ func (s *Store) fault(op Op, name string) (Fault, error) {
 
 func failure(op Op, name string) error { return fmt.Errorf("%s %s: %w", op, name, ErrInjected) }
 
-// do carries out a request that returns nothing but an error.
-func (s *Store) do(op Op, name string, request func() error) error {
+// do carries out a request, which is told its fault, and makes it fail before or after.
+func (s *Store) do(op Op, name string, request func(Fault) error) error {
 	f, err := s.fault(op, name)
 	if err != nil {
 		return err
 	}
-	err = request()
+	err = request(f)
 	if err == nil && f == After {
 		err = failure(op, name)
 	}
@@ -120,42 +120,51 @@ func (s *Store) do(op Op, name string, request func() error) error {
 
 // ReadAt implements objstore.Store.
 func (s *Store) ReadAt(ctx context.Context, name string, p []byte, off int64) error {
-	f, err := s.fault(ReadAt, name)
-	if err == nil {
-		err = s.Store.ReadAt(ctx, name, p, off)
-	}
-	if err == nil && f == Flip && len(p) > 0 {
-		p[len(p)/2] ^= 1
-	}
-	return err
+	return s.do(ReadAt, name, func(f Fault) error {
+		err := s.Store.ReadAt(ctx, name, p, off)
+		if err == nil && f == Flip && len(p) > 0 {
+			p[len(p)/2] ^= 1
+		}
+		return err
+	})
 }
 
 // Get implements objstore.Store.
-func (s *Store) Get(ctx context.Context, name string) ([]byte, objstore.Version, error) {
-	f, err := s.fault(Get, name)
+func (s *Store) Get(ctx context.Context, name string) (data []byte, v objstore.Version, err error) {
+	err = s.do(Get, name, func(f Fault) error {
+		data, v, err = s.Store.Get(ctx, name)
+		if err == nil && f == Flip && len(data) > 0 {
+			data[len(data)/2] ^= 1
+		}
+		return err
+	})
 	if err != nil {
 		return nil, "", err
 	}
-	data, version, err := s.Store.Get(ctx, name)
-	if err == nil && f == Flip && len(data) > 0 {
-		data[len(data)/2] ^= 1
-	}
-	return data, version, err
+	return data, v, nil
 }
 
 // Stat implements objstore.Store.
 func (s *Store) Stat(ctx context.Context, name string) (o objstore.Object, err error) {
-	err = s.do(Stat, name, func() error { o, err = s.Store.Stat(ctx, name); return err })
+	err = s.do(Stat, name, func(Fault) error { o, err = s.Store.Stat(ctx, name); return err })
 	return o, err
 }
 
 // Create implements objstore.Store.
 func (s *Store) Create(ctx context.Context, name string) (objstore.Writer, error) {
-	if _, err := s.fault(Create, name); err != nil {
+	f, err := s.fault(Create, name)
+	if err != nil {
 		return nil, err
 	}
 	w, err := s.Store.Create(ctx, name)
-	return &writer{w, s, name}, err
+	if err != nil {
+		return nil, err
+	}
+	if f == After {
+		w.Abort()
+		return nil, failure(Create, name)
+	}
+	return &writer{w, s, name}, nil
 }
 
 type writer struct {
@@ -165,7 +174,7 @@ type writer struct {
 }
 
 func (w *writer) Write(p []byte) (n int, err error) {
-	err = w.store.do(Write, w.name, func() error { n, err = w.Writer.Write(p); return err })
+	err = w.store.do(Write, w.name, func(Fault) error { n, err = w.Writer.Write(p); return err })
 	return n, err
 }
 
@@ -186,26 +195,37 @@ func (w *writer) Finish() error {
 
 // PutIfAbsent implements objstore.Store.
 func (s *Store) PutIfAbsent(ctx context.Context, name string, data []byte) error {
-	return s.do(Put, name, func() error { return s.Store.PutIfAbsent(ctx, name, data) })
+	return s.do(Put, name, func(Fault) error { return s.Store.PutIfAbsent(ctx, name, data) })
 }
 
 // Swap implements objstore.Store.
 func (s *Store) Swap(
 	ctx context.Context, name string, old objstore.Version, data []byte,
 ) (v objstore.Version, err error) {
-	err = s.do(Swap, name, func() error { v, err = s.Store.Swap(ctx, name, old, data); return err })
+	err = s.do(Swap, name, func(Fault) error { v, err = s.Store.Swap(ctx, name, old, data); return err })
 	return v, err
 }
 
 // List implements objstore.Store.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[objstore.Object, error] {
-	if _, err := s.fault(List, prefix); err != nil {
+	f, err := s.fault(List, prefix)
+	if err != nil {
 		return func(yield func(objstore.Object, error) bool) { yield(objstore.Object{}, err) }
 	}
-	return s.Store.List(ctx, prefix)
+	if f != After {
+		return s.Store.List(ctx, prefix)
+	}
+	return func(yield func(objstore.Object, error) bool) {
+		for o, err := range s.Store.List(ctx, prefix) {
+			if !yield(o, err) || err != nil {
+				return
+			}
+		}
+		yield(objstore.Object{}, failure(List, prefix))
+	}
 }
 
 // Delete implements objstore.Store.
 func (s *Store) Delete(ctx context.Context, name string) error {
-	return s.do(Delete, name, func() error { return s.Store.Delete(ctx, name) })
+	return s.do(Delete, name, func(Fault) error { return s.Store.Delete(ctx, name) })
 }

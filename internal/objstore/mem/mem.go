@@ -45,7 +45,7 @@ func (s *Store) ReadAt(ctx context.Context, name string, p []byte, off int64) er
 	if err != nil {
 		return err
 	}
-	if off < 0 || off+int64(len(p)) > int64(len(data)) {
+	if off < 0 || off > int64(len(data)-len(p)) {
 		return fmt.Errorf("read %d bytes at %d of %s: it has %d bytes", len(p), off, name, len(data))
 	}
 	copy(p, data[off:])
@@ -179,7 +179,10 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 }
 
 // Lock implements objstore.Store, between users of one Store value.
-func (s *Store) Lock(context.Context) (func() error, error) {
+func (s *Store) Lock(ctx context.Context) (func() error, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.locked {

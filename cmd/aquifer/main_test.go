@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestHelpShowsTheCommandsWithExamples(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"help"}, []string{
+			"Examples:\n  aquifer quickstart\n  aquifer nexmark q5", "  aquifer checkpoint list DIR\n",
+			"  checkpoint ", "  nexmark ", "  quickstart ",
+			"Exit codes: 0 done; 1 failed; 2 wrong usage or configuration", "3 interrupted",
+		}},
+		{nil, []string{"Examples:", "Available Commands:"}},
+		{[]string{"help", "nexmark"}, []string{"Examples:\n  aquifer nexmark q5\n", "q0, q1, q2, q5", "--state"}},
+		{[]string{"quickstart", "--help"}, []string{"Examples:\n  aquifer quickstart\n", "Ctrl-C", "(default 2s)"}},
+		{[]string{"checkpoint"}, []string{"Examples:\n  aquifer checkpoint list DIR\n", "  show ", "  verify "}},
+		{[]string{"checkpoint", "verify", "--help"}, []string{"aquifer checkpoint verify DIR", "--json"}},
+	} {
+		out := succeed(t, c.args...).stdout
+		for _, want := range c.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("aquifer %q does not show %q:\n%s", c.args, want, out)
+			}
+		}
+	}
+}
+
+// The results of independent engines are in the tests of package nexmark; these are two of them.
+func TestNexmarkPrintsTheKnownResult(t *testing.T) {
+	for query, want := range map[string]string{"q1": "920000 70c31a925c5bdb8c", "q5": "12 251cfbf5b0d00e2e"} {
+		r := succeed(t, "nexmark", query, "--out", "hash", "--json", "--parallelism", "2")
+		got := parse[report](t, r)
+		if got.Hash == nil || fmt.Sprint(got.Rows, " ", *got.Hash) != want || r.stderr != "" {
+			t.Errorf("%s: %s, want %s: %s", query, r.stdout, want, r.stderr)
+		}
+		if min(got.WallS, got.CPUS, got.EventsPerS, got.EventsPerCPUS, float64(got.PeakRSSBytes)) <= 0 {
+			t.Errorf("%s: something was not measured: %+v", query, got)
+		}
+		known := report{Query: query, Events: 1_000_000, Rows: got.Rows, Parallelism: 2, Finished: true}
+		if got.CheckpointsCompleted < 1 || got.outcome() != known.outcome() {
+			t.Errorf("%s: %+v, want %+v", query, got, known)
+		}
+	}
+}
+
+// outcome is a report without what differs from run to run.
+func (r report) outcome() report {
+	return report{
+		Query: r.Query, Events: r.Events, Rows: r.Rows, Parallelism: r.Parallelism, Finished: r.Finished,
+		Restarts: r.Restarts, ResumedFrom: r.ResumedFrom, CheckpointsFailed: r.CheckpointsFailed,
+	}
+}
+
+func TestNexmarkPrintsAReportForPeople(t *testing.T) {
+	hashed := succeed(t, "nexmark", "q1", "--events", "1000", "--out", "hash").stdout
+	counted := succeed(t, "nexmark", "q1", "--events", "1000").stdout
+	if !strings.HasPrefix(hashed, "q1: 1000 events, 920 rows, hash ") || !strings.Contains(hashed, "events/s") {
+		t.Errorf("%s", hashed)
+	}
+	if !strings.HasPrefix(counted, "q1: 1000 events, 920 rows\n") || !strings.Contains(counted, " 0 failed\n") {
+		t.Errorf("%s", counted)
+	}
+}
+
+func TestNexmarkWritesFiles(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	succeed(t, "nexmark", "q1", "--events", "1000", "--out", out, "--parallelism", "3")
+	files, err := filepath.Glob(filepath.Join(out, "*.txt"))
+	must(t, err)
+	lines := 0
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		must(t, err)
+		lines += strings.Count(string(text), "\n")
+	}
+	if lines != 920 {
+		t.Errorf("%d lines in %q", lines, files)
+	}
+}
+
+func TestAFinishedBenchmarkStartedAgainReadsNothingAndHasItsResult(t *testing.T) {
+	args := []string{"nexmark", "q1", "--events", "1000", "--out", "hash", "--json", "--state", t.TempDir()}
+	first := parse[report](t, succeed(t, args...))
+	r := succeed(t, args...)
+	again := parse[report](t, r)
+	if again.Rows != 920 || *again.Hash != *first.Hash || again.Events != 0 || again.ResumedFrom != 1 {
+		t.Errorf("%s", r.stdout)
+	}
+	if !strings.Contains(r.stderr, "resumed from checkpoint 1, taken ") {
+		t.Errorf("%q", r.stderr)
+	}
+}
+
+func TestMistakesAreOneLineAndExitCode2(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, nil, 0o644))
+	below, empty := filepath.Join(file, "x"), t.TempDir()
+	for _, c := range []struct{ args, want string }{
+		{"frobnicate", `unknown command "frobnicate" for "aquifer" (see aquifer --help)`},
+		{"nexmark", "accepts 1 arg(s), received 0 (see aquifer nexmark --help)"},
+		{"nexmark q1 q2", "accepts 1 arg(s), received 2"},
+		{"nexmark q99", `there is no query "q99"; there are q0, q1, q2,`},
+		{"nexmark q1 --bogus", "unknown flag: --bogus"},
+		{"nexmark q1 --events many", `invalid argument "many" for "--events" flag`},
+		{"nexmark q1 --events -1", "events is -1; it must be 0 (no end) to 2^53"},
+		{"nexmark q1 --events 1 --state " + below, "state directory " + below + " cannot be used: "},
+		{"nexmark q1 --events 1 --out " + below, `sink "out": the output directory cannot be used: `},
+		{"nexmark q1 --events 1 --from 7", "has no checkpoint 7: it has none"},
+		{"quickstart now", `"now"`},
+		{"quickstart --state " + below, "state directory " + below + " cannot be used: "},
+		{"checkpoint frobnicate", `unknown command "frobnicate" for "aquifer checkpoint"`},
+		{"checkpoint list", "accepts 1 arg(s), received 0"},
+		{"checkpoint list " + empty, empty + " is not a state directory"},
+		{"checkpoint show " + below, below + " is not a state directory"},
+		{"checkpoint verify " + file, file + " is not a state directory"},
+	} {
+		r := command(t, strings.Fields(c.args)...)
+		said := strings.TrimPrefix(r.stderr, "state in "+below+"\n")
+		if r.code != 2 || r.stdout != "" || strings.Count(said, "\n") != 1 {
+			t.Errorf("%s: exit code %d, %q on standard output, %q", c.args, r.code, r.stdout, r.stderr)
+		}
+		if !strings.HasPrefix(said, "aquifer: ") || !strings.Contains(said, c.want) {
+			t.Errorf("%s: %q does not say %q", c.args, r.stderr, c.want)
+		}
+	}
+}
+
+func TestTheStateOfAnotherJobIsRefused(t *testing.T) {
+	state := t.TempDir()
+	succeed(t, "nexmark", "q1", "--events", "10", "--state", state)
+	r := command(t, "nexmark", "q2", "--events", "10", "--state", state)
+	if r.code != 2 || !strings.Contains(r.stderr, `the state of job "nexmark-q1", not of "nexmark-q2"`) {
+		t.Errorf("exit code %d: %s", r.code, r.stderr)
+	}
+}

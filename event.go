@@ -1,0 +1,27 @@
+package aquifer
+
+import "github.com/aquifer-stream/aquifer/internal/coordinator"
+
+// Event is something that happened to a running job: one of the types below.
+type Event = coordinator.Event
+
+// Progress is an Event about every half second.
+type Progress = coordinator.Progress
+
+// Resumed is the Event that a job goes on from a checkpoint.
+type Resumed = coordinator.Resumed
+
+// CheckpointStored is the Event that a checkpoint is durable; its output is about to be committed.
+type CheckpointStored = coordinator.CheckpointStored
+
+// CheckpointCommitted is the Event that the output of a checkpoint is visible.
+type CheckpointCommitted = coordinator.CheckpointCommitted
+
+// CheckpointFailed is the Event that a checkpoint was given up; the job goes on.
+type CheckpointFailed = coordinator.CheckpointFailed
+
+// CollectionFailed is the Event that objects which no checkpoint needs could not be deleted.
+type CollectionFailed = coordinator.CollectionFailed
+
+// Restarting is the Event that a job failed and will be restarted from its last checkpoint.
+type Restarting = coordinator.Restarting

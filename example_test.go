@@ -1,0 +1,91 @@
+package aquifer_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/connector/file"
+	"github.com/aquifer-stream/aquifer/connector/print"
+	"github.com/aquifer-stream/aquifer/window"
+)
+
+// Visit is a row of the input.
+type Visit struct {
+	Page string    `json:"page"`
+	Time time.Time `json:"time"`
+}
+
+// The third visit is ten seconds behind the one before it, which is within the disorder that the job allows.
+const visits = `
+{"page": "/", "time": "2024-03-01T12:00:10Z"}
+{"page": "/prices", "time": "2024-03-01T12:01:05Z"}
+{"page": "/", "time": "2024-03-01T12:00:55Z"}
+{"page": "/prices", "time": "2024-03-01T12:01:40Z"}
+{"page": "/", "time": "2024-03-01T12:03:00Z"}
+`
+
+// Counts the visits of each page in each minute.
+func Example() {
+	dir, err := os.MkdirTemp("", "visits")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, "visits.ndjson"), []byte(visits), 0o644); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	job := aquifer.NewJob("visits")
+	input := aquifer.From(job, "visits", file.NDJSON[Visit](filepath.Join(dir, "*.ndjson")),
+		aquifer.EventTime(func(v *Visit) int64 { return v.Time.UnixMilli() }, 15*time.Second))
+	byPage := aquifer.KeyBy(input, func(v *Visit) string { return v.Page })
+	perMinute := aquifer.Aggregate(byPage, "per-minute", window.Tumbling(time.Minute), aquifer.Count[Visit]())
+	aquifer.To(perMinute, "out", print.To(os.Stdout, line))
+
+	// With a directory for its State the job would go on where it was when it is run again.
+	result, err := job.Run(context.Background(), aquifer.RunOptions{Parallelism: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.RowsRead, "visits")
+	// Output:
+	// 12:00 / 2
+	// 12:01 /prices 2
+	// 12:03 / 1
+	// 5 visits
+}
+
+func line(dst []byte, w *aquifer.Windowed[string, int64]) []byte {
+	return fmt.Appendf(dst, "%s %s %d", time.UnixMilli(w.Start).UTC().Format("15:04"), w.Key, w.Value)
+}
+
+// Event is a row of a larger program.
+type Event struct {
+	User string
+	Time int64
+}
+
+// A stream can be used several times, and streams of the same rows can be merged. Mistakes are reported
+// together, before anything runs.
+func ExampleJob_Run() {
+	job := aquifer.NewJob("mistakes")
+	a := aquifer.From(job, "events", file.NDJSON[Event]("a/*.ndjson"))
+	b := aquifer.From(job, "events", file.NDJSON[Event]("b/*.ndjson"))
+	byUser := aquifer.KeyBy(aquifer.Union(a, b), func(e *Event) string { return e.User })
+	aquifer.Aggregate(byUser, "sessions", window.Session(0), aquifer.Count[Event]())
+
+	_, err := job.Run(context.Background(), aquifer.RunOptions{})
+	fmt.Println(err)
+	// Output:
+	// the job cannot run:
+	// operator "sessions": the window's gap is 0s: it must be positive
+	// operators "events" and "events" have the same uid "events": name one of them differently
+	// the rows of "sessions" go nowhere: end the stream with To
+}

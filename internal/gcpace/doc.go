@@ -1,0 +1,12 @@
+// Package gcpace makes the garbage collector run as often as a stream processor wants it to.
+//
+// The collector runs when the heap has grown by a percentage of what is alive. That is too often for a job with
+// little state: a few megabytes of rows on their way are garbage within milliseconds. And it is too seldom for one
+// with much: hot tables hold no pointers, so that collecting beside them costs next to nothing, but doubles them.
+// So here the heap may grow by what the collector has to scan, and by a floor at least, whatever else it holds.
+//
+// What always holds:
+//
+//   - After each collection the heap may grow by the greater of floor and what there is to scan.
+//   - A percentage that the user has set by GOGC is left alone, and what was set before comes back at the end.
+package gcpace

@@ -1,0 +1,67 @@
+package keyed
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// tapeOf collects keys in the order in which they are written.
+type tapeOf struct{ keys []string }
+
+func (w *tapeOf) Set(k, v []byte) error         { w.keys = append(w.keys, string(k)+"="+string(v)); return nil }
+func (w *tapeOf) Delete(k []byte) error         { w.keys = append(w.keys, string(k)+" deleted"); return nil }
+func (w *tapeOf) DeleteRange(_, _ []byte) error { return nil }
+
+// Keys of every length, that differ early, late or only in length, few and many of them.
+func TestChangesAreWrittenInTheOrderOfTheirKeys(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	var c changes
+	for i := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed+i, 0))
+		shared := bytes.Repeat([]byte{byte(rng.Uint32())}, rng.IntN(20))
+		longest, letters := rng.IntN(24)+1, rng.IntN(256)+1
+		unique := map[string]string{}
+		for range rng.IntN(500) {
+			key := slices.Clone(shared)
+			for range rng.IntN(longest) + 1 {
+				key = append(key, byte(rng.IntN(letters)))
+			}
+			unique[string(key)] = fmt.Sprint(len(unique))
+		}
+		var want []string
+		c.reset(append(c.arena[:0], "prefix"...))
+		for k, v := range unique {
+			at := c.begin()
+			c.arena = append(c.arena, k...)
+			value := len(c.arena)
+			c.arena = append(c.arena, v...)
+			deleted := len(k)%5 == 0
+			c.add(at, value, deleted)
+			text := "prefix" + k + "=" + v
+			if deleted {
+				text = "prefix" + k + " deleted"
+			}
+			want = append(want, text)
+		}
+		slices.SortFunc(want, func(a, b string) int { return bytes.Compare(keyIn(a), keyIn(b)) })
+		var w tapeOf
+		if err := c.write(&w); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(w.keys, want) {
+			t.Fatalf("seed %d: %d changes come as %q, want %q", seed+i, len(want), w.keys, want)
+		}
+	}
+}
+
+// keyIn is the key in a text of the tape: no key is the beginning of another followed by these words.
+func keyIn(text string) []byte {
+	if k, ok := bytes.CutSuffix([]byte(text), []byte(" deleted")); ok {
+		return k
+	}
+	return []byte(text[:bytes.LastIndexByte([]byte(text), '=')])
+}

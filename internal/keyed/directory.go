@@ -1,5 +1,7 @@
 package keyed
 
+import "slices"
+
 // Slot is the place of a key in every state of a store, or of an entry in a map or pane.
 type Slot uint32
 
@@ -8,14 +10,16 @@ const (
 	pageLen  = 1 << pageBits // slots in a page
 	pageMask = pageLen - 1
 
-	firstWords = 8 // words in a part that holds its first key
+	bucket = 8 // words in a bucket: a line of memory, and the words of a part that holds its first key
 )
 
 // directory finds the slot of a key. It has one part for each key group, so that growing one is a small
 // step and so that the entries of a group can be visited without the others.
 //
 // A part is an open-addressing table of words: the upper half of a word is a tag from the key's hash, the lower
-// half its slot + 1; zero is free. Slots are numbered over all parts; each page of slots belongs to one part.
+// half its slot + 1; zero is free. Words are looked for bucket by bucket: a bucket is a line of memory, and all of
+// it is searched, from the word that the hash names on, before the next. Only a bucket without a free word has been
+// passed over. Slots are numbered over all parts; each page of slots belongs to one part.
 type directory[K comparable] struct {
 	parts []part
 	keys  []*[pageLen]K // by page
@@ -47,18 +51,47 @@ func (d *directory[K]) key(s Slot) *K { return &d.keys[s>>pageBits][s&pageMask] 
 // find returns the slot of a key in a part.
 func (d *directory[K]) find(p int, hash uint64, key *K) (Slot, bool) {
 	words := d.parts[p].words
-	if len(words) == 0 {
-		return 0, false
-	}
-	mask, tag := uint64(len(words)-1), tagOf(hash)
-	for i := hash & mask; words[i] != 0; i = (i + 1) & mask {
-		if uint32(words[i]>>32) == tag {
-			if s := Slot(uint32(words[i])) - 1; *d.key(s) == *key {
-				return s, true
+	tag, mask := tagOf(hash), uint64(len(words)-1)
+	for at, left := hash, len(words); left > 0; left -= bucket {
+		line := (*[bucket]uint64)(words[at&mask&^(bucket-1):])
+		full := true
+		for k := range uint64(bucket) {
+			w := line[(at+k)%bucket]
+			if w == 0 {
+				full = false
+			} else if uint32(w>>32) == tag {
+				if s := Slot(uint32(w)) - 1; *d.key(s) == *key {
+					return s, true
+				}
 			}
 		}
+		if !full {
+			break
+		}
+		at += bucket
 	}
 	return 0, false
+}
+
+// candidate returns the first word that may be the key's, without looking at the key, or zero.
+func (t *part) candidate(hash uint64) uint64 {
+	tag, mask := tagOf(hash), uint64(len(t.words)-1)
+	for at, left := hash, len(t.words); left > 0; left -= bucket {
+		line := (*[bucket]uint64)(t.words[at&mask&^(bucket-1):])
+		full := true
+		for k := range uint64(bucket) {
+			w := line[(at+k)%bucket]
+			if w != 0 && uint32(w>>32) == tag {
+				return w
+			}
+			full = full && w != 0
+		}
+		if !full {
+			break
+		}
+		at += bucket
+	}
+	return 0
 }
 
 // insert adds a key that is not there and returns its slot.
@@ -69,28 +102,33 @@ func (d *directory[K]) insert(p int, hash uint64, key K, rehash func(K) uint64) 
 	}
 	s := d.allocate(p)
 	*d.key(s) = key
-	d.place(t, word(hash, s), hash)
+	t.place(word(hash, s), hash)
 	t.n++
 	d.used++
 	return s
 }
 
-func (d *directory[K]) place(t *part, w, hash uint64) {
+// place puts a word into the first bucket with room, from its own on.
+func (t *part) place(w, hash uint64) {
 	mask := uint64(len(t.words) - 1)
-	i := hash & mask
-	for t.words[i] != 0 {
-		i = (i + 1) & mask
+	for at := hash; ; at += bucket {
+		line := (*[bucket]uint64)(t.words[at&mask&^(bucket-1):])
+		for k := range uint64(bucket) {
+			if to := &line[(at+k)%bucket]; *to == 0 {
+				*to = w
+				return
+			}
+		}
 	}
-	t.words[i] = w
 }
 
 func (d *directory[K]) grow(t *part, rehash func(K) uint64) {
 	old := t.words
-	t.words = d.words.take(max(firstWords, 2*len(old)))
+	t.words = d.words.take(max(bucket, 2*len(old)))
 	d.bytes += int64(8 * (len(t.words) - len(old)))
 	for _, w := range old {
 		if w != 0 {
-			d.place(t, w, rehash(*d.key(Slot(uint32(w)) - 1)))
+			t.place(w, rehash(*d.key(Slot(uint32(w)) - 1)))
 		}
 	}
 }
@@ -115,28 +153,61 @@ func (d *directory[K]) allocate(p int) Slot {
 	return t.next - 1
 }
 
-// remove takes a key out and makes its slot free, closing the gap in the chain of probes.
+// remove takes a key out and makes its slot free. Words that had passed over a full bucket take the places that
+// become free in it.
 func (d *directory[K]) remove(s Slot, hash uint64, rehash func(K) uint64) {
 	p := int(d.owner[s>>pageBits])
 	t := &d.parts[p]
-	mask := uint64(len(t.words) - 1)
-	i := hash & mask
-	for Slot(uint32(t.words[i]))-1 != s || t.words[i] == 0 {
-		i = (i + 1) & mask
-	}
-	t.words[i] = 0
-	for j := (i + 1) & mask; t.words[j] != 0; j = (j + 1) & mask {
-		home := rehash(*d.key(Slot(uint32(t.words[j])) - 1)) & mask
-		if (j-home)&mask >= (j-i)&mask {
-			t.words[i], t.words[j] = t.words[j], 0
-			i = j
+	hole := t.indexOf(s, hash)
+	home := func(w uint64) uint64 { return rehash(*d.key(Slot(uint32(w)) - 1)) }
+	for {
+		moved, ok := t.passedOver(hole, home)
+		if !ok {
+			break
 		}
+		t.words[hole] = t.words[moved]
+		hole = moved
 	}
+	t.words[hole] = 0
 	var zero K
 	*d.key(s) = zero
 	t.free = append(t.free, s)
 	t.n--
 	d.used--
+}
+
+// indexOf is where the word of a slot is, which must be there.
+func (t *part) indexOf(s Slot, hash uint64) uint64 {
+	mask := uint64(len(t.words) - 1)
+	for b := hash & mask &^ (bucket - 1); ; b = (b + bucket) & mask {
+		for i := b; i < b+bucket; i++ {
+			if t.words[i] != 0 && Slot(uint32(t.words[i]))-1 == s {
+				return i
+			}
+		}
+	}
+}
+
+// passedOver finds a word that lies beyond the bucket of hole although that comes before: it is free to come back.
+func (t *part) passedOver(hole uint64, home func(word uint64) uint64) (uint64, bool) {
+	mask := uint64(len(t.words) - 1)
+	first := hole &^ (bucket - 1)
+	for b := first; t.full(b); {
+		if b = (b + bucket) & mask; b == first {
+			break
+		}
+		for i := b; i < b+bucket; i++ {
+			if w := t.words[i]; w != 0 && (b-home(w)&mask&^(bucket-1))&mask >= (b-first)&mask {
+				return i, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// full reports whether the bucket at b has no free word.
+func (t *part) full(b uint64) bool {
+	return !slices.Contains(t.words[b:b+bucket], 0)
 }
 
 // empty takes all keys out of a part.

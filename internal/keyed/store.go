@@ -201,17 +201,12 @@ func (s *Store[K]) Lookup(keys []K, hashes []uint64, slots []Slot) error {
 		}
 	}
 	for i, w := range words {
+		if h := hashes[i]; uint32(w>>32) != tagOf(h) {
+			words[i] = s.dir.parts[s.part(h)].candidate(h)
+		}
+	}
+	for i, w := range words {
 		slots[i] = NoSlot
-		if w == 0 {
-			continue
-		}
-		h := hashes[i]
-		tag, at := tagOf(h), h
-		t := s.dir.parts[s.part(h)].words
-		for w != 0 && uint32(w>>32) != tag {
-			at++
-			w = t[at&uint64(len(t)-1)]
-		}
 		if slot := Slot(uint32(w)) - 1; w != 0 && *s.dir.key(slot) == keys[i] {
 			slots[i] = slot
 		}

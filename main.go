@@ -126,7 +126,7 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 // RunUntilSignal runs the job and reports progress on w, until its input ends or the process gets SIGINT or
 // SIGTERM: the job then takes a last checkpoint and ErrInterrupted is returned. A second signal ends it at once.
 // Unless GOGC is set, the garbage collector meanwhile runs as often as suits a job: when the heap has grown by what
-// there is to scan, and by 64 MiB at least.
+// there is to scan, and by 32 MiB at least.
 func RunUntilSignal(ctx context.Context, job *Job, o RunOptions, w io.Writer) (Result, error) {
 	defer gcpace.Start()()
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -9,7 +9,7 @@ import (
 )
 
 // floor is the garbage in bytes that is always worth waiting for.
-const floor = 64 << 20
+const floor = 32 << 20
 
 // smallest is the heap in bytes for which the runtime counts at least: at 100 percent it collects no sooner.
 const smallest = 4 << 20

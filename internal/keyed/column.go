@@ -20,34 +20,30 @@ type clock struct {
 // pending reports whether a snapshot that is not durable yet has a page that was last changed in the epoch.
 func (c *clock) pending(epoch uint64) bool { return max(epoch, c.full) > c.written.Load() }
 
-// page holds the values of pageLen slots. It belongs to the store's goroutine, which changes it in place unless it
-// is of an earlier epoch and pending: then a snapshot still reads it, and it is replaced by a copy before the
-// change. Its bitmaps fill one line of memory, and when it came was not worth another: that is in pageRef.
+// page holds the values of pageLen slots. It stays where it is, and is changed in place by the store's goroutine; what
+// a snapshot still needs of it is saved before the first change of an epoch. Its bitmaps fill one line of memory,
+// and when it changed was not worth another: that is in pageRef.
 type page[V any] struct {
 	present bitmap // slots that have a value
 	dirty   bitmap // slots changed in the page's epoch
 	vals    [pageLen]V
 }
 
-// pageRef is the present page of a range of slots, and the epoch of its last change.
+// pageRef is the page of a range of slots, the epoch of its last change, and its place among that epoch's changes.
 type pageRef[V any] struct {
 	*page[V]
 	epoch uint64
-}
-
-// changedPage is a page with changes, its number, and whether it changed in the epoch of its snapshot.
-type changedPage[V any] struct {
-	*page[V]
-	index   uint32
-	changed bool
+	place uint32
 }
 
 // column is a paged column of values by slot.
 type column[V any] struct {
 	clock   *clock
 	pages   []pageRef[V]
-	changed []changedPage[V] // pages with changes of this epoch
-	free    []*page[V]       // that snapshots had and nobody has any longer
+	changed []frozenPage[V]   // pages with changes of this epoch
+	frozen  []*frozenPages[V] // snapshots that may not be durable yet
+	spare   [][]V             // chunks of saved values that may be used again
+	list    []frozenPage[V]   // a list of changes that may be used again
 	bytes   int64
 	slab    slab[page[V]]
 	codec   *record.ValueCodec[V]
@@ -101,30 +97,19 @@ func (c *column[V]) begin(i int) *page[V] {
 	ref := &c.pages[i]
 	switch {
 	case ref.page == nil:
-		ref.page = c.newPage()
-		*ref.page = page[V]{}
+		ref.page = c.slab.next()
+		c.bytes += int64(sizeOf[page[V]]())
 	case c.clock.pending(ref.epoch) && !skipCopy:
-		n := c.newPage() // the snapshot keeps the old one
-		n.present, n.vals = ref.present, ref.vals
-		ref.page = n
+		for _, f := range c.frozen {
+			f.keep(uint32(i), ref)
+		}
 	}
-	ref.epoch, ref.dirty = c.clock.now, bitmap{}
-	c.changed = append(c.changed, changedPage[V]{ref.page, uint32(i), true})
+	ref.epoch, ref.dirty, ref.place = c.clock.now, bitmap{}, uint32(len(c.changed))
+	c.changed = append(c.changed, frozenPage[V]{live: ref.page, index: uint32(i), changed: true})
 	return ref.page
 }
 
-// newPage returns a page with undefined contents.
-func (c *column[V]) newPage() *page[V] {
-	if n := len(c.free); n > 0 {
-		p := c.free[n-1]
-		c.free = c.free[:n-1]
-		return p
-	}
-	c.bytes += int64(sizeOf[page[V]]())
-	return c.slab.next()
-}
-
-// skipCopy is set by the test that shows that the copy of a pending page is needed.
+// skipCopy is set by the test that shows that pages must be saved.
 var skipCopy = false
 
 // ref returns the slot's value to be changed in place, making a zero value if there is none.
@@ -172,69 +157,5 @@ func keepStrings(p unsafe.Pointer, offsets []uintptr) {
 	for _, off := range offsets {
 		s := (*string)(unsafe.Add(p, off))
 		*s = string(append([]byte(nil), *s...))
-	}
-}
-
-// frozenPages are the changed pages of a column as of a freeze.
-type frozenPages[V any] struct {
-	column *column[V]
-	pages  []changedPage[V]
-	full   bool
-}
-
-// freeze takes the pages changed in the epoch that ends, or all. The caller then begins a new epoch.
-func (c *column[V]) freeze(full bool) *frozenPages[V] {
-	f := &frozenPages[V]{column: c, pages: c.changed, full: full}
-	c.changed = nil
-	if full {
-		f.pages = nil
-		for i, p := range c.pages {
-			if p.page != nil {
-				f.pages = append(f.pages, changedPage[V]{p.page, uint32(i), p.epoch == c.clock.now})
-			}
-		}
-	}
-	return f
-}
-
-// entries yields the changed slots of one page with their values; nil for one that was cleared.
-func (f *frozenPages[V]) entries(n int, visit func(s Slot, v *V)) {
-	p := f.pages[n]
-	changed := p.dirty
-	if f.full {
-		changed = p.present
-	}
-	base := Slot(p.index) << pageBits
-	for i := range changed.all {
-		if p.present.has(i) {
-			visit(base+i, &p.vals[i])
-		} else {
-			visit(base+i, nil)
-		}
-	}
-}
-
-// recycle takes the pages that have been replaced since, when the snapshot is durable and no later one has them.
-func (f *frozenPages[V]) recycle() {
-	c := f.column
-	for _, p := range f.pages {
-		if c.pages[p.index].page == p.page {
-			continue
-		}
-		if len(c.strings) > 0 {
-			*p.page = page[V]{} // do not hold on to what they point to
-		}
-		c.free = append(c.free, p.page)
-	}
-}
-
-// release marks the changes as changes of the epoch that is running now.
-func (f *frozenPages[V]) release() {
-	for _, from := range f.pages {
-		if !from.changed {
-			continue // it belongs to a whole snapshot, but did not change
-		}
-		changed := from.dirty
-		f.column.writable(Slot(from.index) << pageBits).dirty.add(changed)
 	}
 }

@@ -15,7 +15,7 @@ func TestADirectoryFindsWhatAMapDoes(t *testing.T) {
 		bits := rng.IntN(40)
 		hash := func(k int64) uint64 {
 			h := uint64(k) * 0x9E3779B97F4A7C15
-			return h >> 32 << 24 & (1<<(24+bits) - 1) | h>>58
+			return h>>32<<24&(1<<(24+bits)-1) | h>>58
 		}
 		d, want := newDirectory[int64](1), map[int64]Slot{}
 		for range 3000 {

@@ -8,8 +8,8 @@
 // What always holds:
 //
 //   - A store belongs to one goroutine at a time. A Frozen, and nothing else, may be used by another meanwhile.
-//   - What a Frozen reads does not change: a page with changes of an unwritten epoch is copied before it is
-//     changed again; a slot whose tombstone is unwritten keeps its key.
+//   - What a Frozen is to write does not change: what it wants of a page is saved, or has been read, before the page
+//     changes again; a slot whose tombstone is unwritten keeps its key.
 //   - A freeze takes time that does not depend on the size of the state: it swaps lists and bumps the epoch. Only a
 //     freeze of the whole state looks at every page once.
 //   - A Frozen that is released gives all its changes to the next freeze: no change is ever in none.

@@ -72,7 +72,8 @@ func (t *entries[E, V]) unfreeze(removed *[]Slot) {
 	t.waiting = slices.DeleteFunc(t.waiting, func(w *[]Slot) bool { return w == removed })
 }
 
-func (t *entries[E, V]) bytes() int64 { return t.dir.bytes + t.column.bytes }
+func (t *entries[E, V]) bytes() int64      { return t.dir.bytes + t.column.bytes }
+func (t *entries[E, V]) entriesOf(int) int { return t.dir.used }
 
 // mix combines the hash of an entry with its owner.
 func mix(hash uint64, owner Slot) uint64 {

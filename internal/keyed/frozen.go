@@ -34,8 +34,8 @@ type frozenState interface {
 	ranges() []int64
 	// gather adds the changes of a key group to the batch. Groups come in ascending order.
 	gather(part int, into *changes)
-	// recycle takes the memory that only this snapshot had, release the changes.
-	recycle()
+	// forget ends a snapshot that is durable, release one that will not be: the store has its changes back.
+	forget()
 	release()
 }
 
@@ -88,10 +88,10 @@ func (f *Frozen) Done() {
 	f.core.clock.written.Store(f.epoch)
 }
 
-// recycle takes the memory back that the snapshot alone had.
-func (f *Frozen) recycle() {
+// forget ends the snapshot's part in the store.
+func (f *Frozen) forget() {
 	for _, s := range f.states {
-		s.recycle()
+		s.forget()
 	}
 }
 
@@ -148,9 +148,9 @@ type byPart[V any] struct {
 
 func newByPart[V any](f *frozenPages[V], owners []uint16) byPart[V] {
 	b := byPart[V]{frozenPages: f}
-	for n, p := range f.pages {
+	for n := range f.pages { // whose other fields may be changing
 		b.order = append(b.order, n)
-		b.part = append(b.part, owners[p.index])
+		b.part = append(b.part, owners[f.pages[n].index])
 	}
 	slices.SortFunc(b.order, func(x, y int) int { return int(b.part[x]) - int(b.part[y]) })
 	return b

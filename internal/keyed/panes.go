@@ -152,6 +152,13 @@ func (p *Panes[K, A]) bytes() (total int64) {
 	return total
 }
 
+func (p *Panes[K, A]) entriesOf(int) (n int) {
+	for _, pane := range p.panes {
+		n += pane.dir.used
+	}
+	return n
+}
+
 func (p *Panes[K, A]) accept(w StateInfo) (err error) {
 	p.decode, err = p.codec.DecoderFor(w.Schema)
 	return err
@@ -227,9 +234,9 @@ func (f *frozenPanes[K, A]) gather(part int, into *changes) {
 	}
 }
 
-func (f *frozenPanes[K, A]) recycle() {
+func (f *frozenPanes[K, A]) forget() {
 	for _, c := range f.columns {
-		c.recycle()
+		c.forget()
 	}
 }
 

@@ -16,7 +16,7 @@ func (s *slab[T]) next() *T { return &s.take(1)[0] }
 // take returns a slice of n zero objects. Its memory is free again when all that came from its chunk is.
 func (s *slab[T]) take(n int) []T {
 	if len(s.chunk) < n {
-		most := max(1, int(maxChunk/sizeOf[T]()))
+		most := max(1, int(maxChunk/max(1, sizeOf[T]())))
 		s.chunk = make([]T, max(n, min(most, s.total/4)))
 		preferHuge(s.chunk)
 	}

@@ -3,7 +3,6 @@ package keyed
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"unsafe"
@@ -99,6 +98,8 @@ type stateTable interface {
 	// has reports whether the slot has anything in the state, tombstones not yet written included.
 	has(s Slot) bool
 	bytes() int64
+	// entriesOf is at most the number of its entries, in a store of so many keys.
+	entriesOf(keys int) int
 	freeze(full bool) frozenState
 	// accept prepares for values that were written under another schema.
 	accept(writer StateInfo) error
@@ -241,6 +242,14 @@ func (s *Store[K]) Key(slot Slot) *K { return s.dir.key(slot) }
 // Len is the number of keys.
 func (s *Store[K]) Len() int { return s.dir.used }
 
+// Entries is at most how many entries the states have: a value state counts as having one for each key.
+func (s *Store[K]) Entries() (n int64) {
+	for _, t := range s.states {
+		n += int64(t.entriesOf(s.dir.used))
+	}
+	return n
+}
+
 // Bytes is the memory that the store takes.
 func (s *Store[K]) Bytes() int64 {
 	total := s.dir.bytes
@@ -287,11 +296,8 @@ func (s *Store[K]) tidy() {
 		for _, slot := range s.waiting[0].slots {
 			s.drop(slot)
 		}
-		first := s.waiting[0].frozen
+		s.waiting[0].frozen.forget()
 		s.waiting = s.waiting[1:]
-		if !slices.ContainsFunc(s.waiting, func(w reclaim) bool { return w.frozen.full }) {
-			first.recycle()
-		}
 	}
 }
 

@@ -72,7 +72,9 @@ func (c *Column[V]) info() StateInfo {
 }
 func (c *Column[V]) has(s Slot) bool { return c.holds(s) }
 func (c *Column[V]) bytes() int64    { return c.column.bytes }
-func (c *Column[V]) reclaim()        {}
+
+func (c *Column[V]) entriesOf(keys int) int { return keys }
+func (c *Column[V]) reclaim()               {}
 
 func (c *Column[V]) accept(w StateInfo) (err error) {
 	c.decode, err = c.codec.DecoderFor(w.Schema)

@@ -53,8 +53,10 @@ type stateOf[K comparable] struct {
 const (
 	// A chain of tables is replaced by new ones with the whole state when it is longer than this,
 	maxChain = 64
-	// or when its bytes exceed this floor and twice those of the whole state when last written.
-	minChainBytes = 64 << 20
+	// or when it has several times the entries of the state,
+	maxGrowth = 3
+	// and more than this, so that a small state is not written again and again.
+	minChainEntries = 1 << 20
 )
 
 func newStateOf[K comparable](env *Env) (*stateOf[K], error) {
@@ -156,14 +158,11 @@ func (s *stateOf[K]) freeze(id uint64) StateSnapshot {
 }
 
 func (s *stateOf[K]) chainIsLong() bool {
-	if len(s.chain) == 0 {
-		return false
-	}
-	var total int64
+	var entries int64
 	for _, t := range s.chain {
-		total += t.Bytes
+		entries += t.Entries
 	}
-	return len(s.chain) > maxChain || total > max(minChainBytes, 2*s.chain[0].Bytes) && len(s.chain) > 8
+	return len(s.chain) > maxChain || entries > max(minChainEntries, maxGrowth*s.store.Entries())
 }
 
 // frozenState is one epoch's changes on their way into tables.

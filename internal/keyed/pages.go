@@ -1,0 +1,168 @@
+package keyed
+
+import (
+	"math/bits"
+	"slices"
+	"sync"
+)
+
+// frozenPages are the changed pages of a column as of a freeze. One goroutine reads them, page by page, while the
+// store's goroutine goes on: whichever comes to a page first takes what the snapshot wants of it, under the mutex.
+type frozenPages[V any] struct {
+	column *column[V]
+	epoch  uint64
+	full   bool  // all pages, by their numbers
+	chunk  []V   // the unused rest of the last chunk of saved values
+	chunks [][]V // all of them
+
+	mu      sync.Mutex // of pages
+	pages   []frozenPage[V]
+	scratch []V // of the reader
+}
+
+// frozenPage is one page of a snapshot.
+type frozenPage[V any] struct {
+	live    *page[V] // the column's page, until it has been saved or read
+	index   uint32
+	changed bool   // in the epoch of the snapshot
+	dirty   bitmap // what live had
+	present bitmap
+	vals    []V // those that the snapshot wants, in the order of their slots; nil once it has been read
+}
+
+// freeze takes the pages changed in the epoch that ends, or all. The caller then begins a new epoch.
+func (c *column[V]) freeze(full bool) *frozenPages[V] {
+	f := &frozenPages[V]{column: c, epoch: c.clock.now, full: full, pages: c.changed}
+	if full {
+		f.pages = make([]frozenPage[V], len(c.pages))
+		for i, p := range c.pages {
+			f.pages[i] = frozenPage[V]{live: p.page, index: uint32(i), changed: p.epoch == c.clock.now}
+		}
+	}
+	c.changed, c.list = c.list, nil
+	c.frozen = append(c.frozen, f)
+	return f
+}
+
+// wanted are the slots of a page that the snapshot writes.
+func (f *frozenPages[V]) wanted(dirty, present bitmap) bitmap {
+	if f.full {
+		return present
+	}
+	return dirty
+}
+
+// keep saves what the snapshot wants of a page that is about to change, if it has it and has not read it.
+func (f *frozenPages[V]) keep(index uint32, ref *pageRef[V]) {
+	at := ref.place
+	if f.full {
+		at = index
+	} else if f.epoch != ref.epoch {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if int(at) >= len(f.pages) || f.pages[at].live == nil {
+		return
+	}
+	p := &f.pages[at]
+	n := f.wanted(p.live.dirty, p.live.present).count(p.live.present)
+	p.vals = f.take(p, f.room(n))
+}
+
+// chunkLen is how many saved values share an allocation in a column with many pages.
+const chunkLen = 1 << 14
+
+// room returns space for n saved values. Chunks are used again by later snapshots: what every checkpoint needs should
+// not be garbage after each.
+func (f *frozenPages[V]) room(n int) []V {
+	if len(f.chunk) < n {
+		c := f.column
+		if last := len(c.spare) - 1; last >= 0 && len(c.spare[last]) >= n {
+			f.chunk, c.spare = c.spare[last], c.spare[:last]
+		} else {
+			f.chunk = make([]V, max(n, min(chunkLen, len(c.pages)*pageLen/16)))
+			c.bytes += int64(len(f.chunk)) * int64(sizeOf[V]())
+		}
+		f.chunks = append(f.chunks, f.chunk)
+	}
+	into := f.chunk[:0:n]
+	f.chunk = f.chunk[n:]
+	return into
+}
+
+// take appends the wanted values of a live page, and lets go of it.
+func (f *frozenPages[V]) take(p *frozenPage[V], into []V) []V {
+	p.dirty, p.present = p.live.dirty, p.live.present
+	wanted := f.wanted(p.dirty, p.present)
+	for i := range wanted.all {
+		if p.present.has(i) {
+			into = append(into, p.live.vals[i])
+		}
+	}
+	p.live = nil
+	return into
+}
+
+// entries yields the changed slots of one page with their values; nil for one that was cleared. It is called once.
+func (f *frozenPages[V]) entries(n int, visit func(s Slot, v *V)) {
+	p := &f.pages[n]
+	f.mu.Lock()
+	vals := p.vals
+	if p.live != nil {
+		f.scratch = f.take(p, f.scratch[:0])
+		vals = f.scratch
+	}
+	f.mu.Unlock()
+	p.vals = nil
+	base, next := Slot(p.index)<<pageBits, 0
+	wanted := f.wanted(p.dirty, p.present)
+	for i := range wanted.all {
+		if p.present.has(i) {
+			visit(base+i, &vals[next])
+			next++
+		} else {
+			visit(base+i, nil)
+		}
+	}
+}
+
+// forget ends the snapshot's part in the column: it has been written, or never will be.
+func (f *frozenPages[V]) forget() {
+	c := f.column
+	for _, chunk := range f.chunks {
+		if len(c.strings) > 0 || len(chunk) < chunkLen {
+			c.bytes -= int64(len(chunk)) * int64(sizeOf[V]()) // small, or with strings that would live on
+			continue
+		}
+		c.spare = append(c.spare, chunk)
+	}
+	if !f.full {
+		clear(f.pages)
+		c.list = f.pages[:0]
+	}
+	c.frozen = slices.DeleteFunc(c.frozen, func(o *frozenPages[V]) bool { return o == f })
+}
+
+// release marks the changes as changes of the epoch that is running now.
+func (f *frozenPages[V]) release() {
+	defer f.forget()
+	for _, from := range f.pages {
+		if !from.changed {
+			continue // it belongs to a whole snapshot, but did not change
+		}
+		changed := from.dirty
+		if from.live != nil {
+			changed = from.live.dirty
+		}
+		f.column.writable(Slot(from.index) << pageBits).dirty.add(changed)
+	}
+}
+
+// count is the number of bits that are set in both.
+func (b bitmap) count(o bitmap) (n int) {
+	for i := range b {
+		n += bits.OnesCount64(b[i] & o[i])
+	}
+	return n
+}

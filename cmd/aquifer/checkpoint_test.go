@@ -11,6 +11,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint/store"
+	"github.com/aquifer-stream/aquifer/internal/programtest"
 )
 
 // The story of a person's first minutes: start, look at it from another terminal, stop, start again.
@@ -18,47 +19,47 @@ func TestTheQuickstartIsStoppedAndGoesOn(t *testing.T) {
 	home := t.TempDir()
 	state := filepath.Join(home, "cache", "aquifer", "quickstart")
 	first := start(t, home, "quickstart")
-	first.waitFor(t, "state in "+state)
-	first.waitFor(t, "hottest auctions, ")
-	if row := first.waitFor(t, "auction"); !strings.Contains(row, " bids  █") {
+	first.WaitFor(t, "state in "+state)
+	first.WaitFor(t, "hottest auctions, ")
+	if row := first.WaitFor(t, "auction"); !strings.Contains(row, " bids  █") {
 		t.Errorf("no auctions are shown: %q", row)
 	}
 
-	second := start(t, home, "quickstart").wait(t)
-	if second.code != 2 || !strings.Contains(second.stderr, "stop the other process first") {
-		t.Errorf("while the first runs, a second one ends with %d: %s", second.code, second.stderr)
+	second := start(t, home, "quickstart").Wait(t)
+	if second.Code != 2 || !strings.Contains(second.Stderr, "stop the other process first") {
+		t.Errorf("while the first runs, a second one ends with %d: %s", second.Code, second.Stderr)
 	}
 	succeed(t, "checkpoint", "list", state) // while the job runs
 
-	first.interrupt(t)
-	stopped := first.wait(t)
-	all := parse[[]store.Entry](t, succeed(t, "checkpoint", "list", state, "--json"))
+	first.Signal(t, os.Interrupt)
+	stopped := first.Wait(t)
+	all := programtest.Parse[[]store.Entry](t, succeed(t, "checkpoint", "list", state, "--json"))
 	last := all[len(all)-1]
 	if last.Reason != checkpoint.ReasonStop || last.Tables == 0 || last.Bytes == 0 || last.Damage != "" {
 		t.Errorf("the last checkpoint is %+v", last)
 	}
 	want := fmt.Sprintf("interrupted after checkpoint %d: started again, the job goes on", last.Checkpoint)
-	if stopped.code != 3 || !strings.Contains(stopped.stderr, want) {
-		t.Errorf("exit code %d, no %q: %s", stopped.code, want, stopped.stderr)
+	if stopped.Code != 3 || !strings.Contains(stopped.Stderr, want) {
+		t.Errorf("exit code %d, no %q: %s", stopped.Code, want, stopped.Stderr)
 	}
 
 	again := start(t, home, "quickstart")
-	again.waitFor(t, fmt.Sprintf("resumed from checkpoint %d, taken ", last.Checkpoint))
-	must(t, again.Process.Signal(syscall.SIGTERM)) // as service managers stop it
-	if r := again.wait(t); r.code != 3 {
-		t.Errorf("stopped again: exit code %d: %s", r.code, r.stderr)
+	again.WaitFor(t, fmt.Sprintf("resumed from checkpoint %d, taken ", last.Checkpoint))
+	again.Signal(t, syscall.SIGTERM) // as service managers stop it
+	if r := again.Wait(t); r.Code != 3 {
+		t.Errorf("stopped again: exit code %d: %s", r.Code, r.Stderr)
 	}
 }
 
 func TestABoundedQuickstartEnds(t *testing.T) {
 	r := command(t, "quickstart", "--events", "100")
 	for _, window := range []string{"23:59:52 to 00:00:02", "23:59:58 to 00:00:08", "00:00:00 to 00:00:10"} {
-		if strings.Count(r.stdout, window+" (event time)\n  auction ") != 1 {
+		if strings.Count(r.Stdout, window+" (event time)\n  auction ") != 1 {
 			t.Errorf("the window from %s is not shown once", window)
 		}
 	}
-	if r.code != 0 || strings.Count(r.stdout, "hottest auctions") != 5 {
-		t.Errorf("exit code %d: %s%s", r.code, r.stdout, r.stderr)
+	if r.Code != 0 || strings.Count(r.Stdout, "hottest auctions") != 5 {
+		t.Errorf("exit code %d: %s%s", r.Code, r.Stdout, r.Stderr)
 	}
 }
 
@@ -74,20 +75,20 @@ func bench(t *testing.T) string {
 
 func TestCheckpointsAreListedShownAndVerified(t *testing.T) {
 	state := bench(t)
-	all := parse[[]store.Entry](t, succeed(t, "checkpoint", "list", state, "--json"))
+	all := programtest.Parse[[]store.Entry](t, succeed(t, "checkpoint", "list", state, "--json"))
 	if len(all) != 2 || all[0].Checkpoint != 1 || all[1].Checkpoint != 2 {
 		t.Fatalf("%+v", all)
 	}
 	if all[0].Reason != checkpoint.ReasonEnd || all[0].Tables == 0 || all[0].Created == 0 || all[0].Term != 1 {
 		t.Errorf("%+v", all[0])
 	}
-	table := succeed(t, "checkpoint", "list", state).stdout
+	table := succeed(t, "checkpoint", "list", state).Stdout
 	if !strings.HasPrefix(table, "CHECKPOINT  TAKEN") || strings.Count(table, "\n") != 3 {
 		t.Errorf("%s", table)
 	}
 
-	latest := parse[checkpoint.Manifest](t, succeed(t, "checkpoint", "show", state))
-	first := parse[checkpoint.Manifest](t, succeed(t, "checkpoint", "show", state, "1", "--json"))
+	latest := programtest.Parse[checkpoint.Manifest](t, succeed(t, "checkpoint", "show", state))
+	first := programtest.Parse[checkpoint.Manifest](t, succeed(t, "checkpoint", "show", state, "1", "--json"))
 	if latest.Checkpoint != 2 || first.Checkpoint != 1 || first.Job != "nexmark-q18" {
 		t.Errorf("%d, %d of job %q", latest.Checkpoint, first.Checkpoint, first.Job)
 	}
@@ -95,12 +96,12 @@ func TestCheckpointsAreListedShownAndVerified(t *testing.T) {
 		t.Errorf("%d tables are shown and %d listed", len(first.Tables()), all[0].Tables)
 	}
 
-	for _, v := range parse[[]verified](t, succeed(t, "checkpoint", "verify", state, "--json")) {
+	for _, v := range programtest.Parse[[]verified](t, succeed(t, "checkpoint", "verify", state, "--json")) {
 		if !v.Whole || v.Damage != "" || v.Tables == 0 {
 			t.Errorf("%+v", v)
 		}
 	}
-	text := succeed(t, "checkpoint", "verify", state).stdout
+	text := succeed(t, "checkpoint", "verify", state).Stdout
 	if !strings.HasPrefix(text, "checkpoint 1: whole, ") || strings.Count(text, "\n") != 2 {
 		t.Errorf("%s", text)
 	}
@@ -110,8 +111,8 @@ func TestACheckpointThatIsNotThereIsAMistake(t *testing.T) {
 	state := bench(t)
 	for id, want := range map[string]string{"9": "no checkpoint 9: it has 1, 2", "x": `"x" is not the number`} {
 		r := command(t, "checkpoint", "show", state, id)
-		if r.code != 2 || r.stdout != "" || !strings.Contains(r.stderr, want) {
-			t.Errorf("exit code %d, %q", r.code, r.stderr)
+		if r.Code != 2 || r.Stdout != "" || !strings.Contains(r.Stderr, want) {
+			t.Errorf("exit code %d, %q", r.Code, r.Stderr)
 		}
 	}
 }
@@ -143,17 +144,17 @@ func TestVerifyNamesTheDamagedTable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			state, table := damagedTable(t, c.change)
 			r := command(t, "checkpoint", "verify", state)
-			if r.code != 1 || !strings.Contains(r.stdout, "checkpoint 2: damaged: table "+table) {
-				t.Errorf("exit code %d: %s", r.code, r.stdout)
+			if r.Code != 1 || !strings.Contains(r.Stdout, "checkpoint 2: damaged: table "+table) {
+				t.Errorf("exit code %d: %s", r.Code, r.Stdout)
 			}
 			want := " of 2 checkpoints are damaged: table " + table
-			if !strings.Contains(r.stderr, want) || !strings.Contains(r.stderr, c.want) {
-				t.Errorf("no %q and %q: %s", want, c.want, r.stderr)
+			if !strings.Contains(r.Stderr, want) || !strings.Contains(r.Stderr, c.want) {
+				t.Errorf("no %q and %q: %s", want, c.want, r.Stderr)
 			}
 			asJSON := command(t, "checkpoint", "verify", state, "--json")
-			all := parse[[]verified](t, asJSON)
-			if asJSON.code != 1 || all[1].Whole || !strings.Contains(all[1].Damage, table) {
-				t.Errorf("exit code %d: %+v", asJSON.code, all)
+			all := programtest.Parse[[]verified](t, asJSON)
+			if asJSON.Code != 1 || all[1].Whole || !strings.Contains(all[1].Damage, table) {
+				t.Errorf("exit code %d: %+v", asJSON.Code, all)
 			}
 		})
 	}
@@ -163,7 +164,7 @@ func TestVerifyNamesTheDamagedTable(t *testing.T) {
 func damagedTable(t *testing.T, change func([]byte) []byte) (state, table string) {
 	t.Helper()
 	state = bench(t)
-	m := parse[checkpoint.Manifest](t, succeed(t, "checkpoint", "show", state))
+	m := programtest.Parse[checkpoint.Manifest](t, succeed(t, "checkpoint", "show", state))
 	table = m.Tables()[0].Name
 	damage(t, state, table, change)
 	return state, table
@@ -173,29 +174,29 @@ func damagedTable(t *testing.T, change func([]byte) []byte) (state, table string
 func TestAJobWithADamagedTableFailsAtOnce(t *testing.T) {
 	state, table := damagedTable(t, flip)
 	r := command(t, "nexmark", "q18", "--events", "2000", "--state", state)
-	if r.code != 1 || !strings.Contains(r.stderr, table) || strings.Contains(r.stderr, "restarting") {
-		t.Errorf("exit code %d: %s", r.code, r.stderr)
+	if r.Code != 1 || !strings.Contains(r.Stderr, table) || strings.Contains(r.Stderr, "restarting") {
+		t.Errorf("exit code %d: %s", r.Code, r.Stderr)
 	}
 }
 
 func TestADamagedManifestIsNamedAndTheCheckpointBeforeItOffered(t *testing.T) {
 	state := bench(t)
-	all := parse[[]store.Entry](t, succeed(t, "checkpoint", "list", state, "--json"))
+	all := programtest.Parse[[]store.Entry](t, succeed(t, "checkpoint", "list", state, "--json"))
 	damage(t, state, all[1].Manifest, flip)
-	for _, r := range []ran{
+	for _, r := range []programtest.Ran{
 		command(t, "checkpoint", "verify", state), command(t, "checkpoint", "show", state),
 		command(t, "nexmark", "q18", "--events", "2000", "--state", state),
 	} {
-		if r.code != 1 || !strings.Contains(r.stderr, all[1].Manifest) || !strings.Contains(r.stderr, "--from 1") {
-			t.Errorf("exit code %d: %s", r.code, r.stderr)
+		if r.Code != 1 || !strings.Contains(r.Stderr, all[1].Manifest) || !strings.Contains(r.Stderr, "--from 1") {
+			t.Errorf("exit code %d: %s", r.Code, r.Stderr)
 		}
 	}
-	if list := succeed(t, "checkpoint", "list", state).stdout; !strings.Contains(list, "2           damaged: ") {
+	if list := succeed(t, "checkpoint", "list", state).Stdout; !strings.Contains(list, "2           damaged: ") {
 		t.Errorf("%s", list)
 	}
 	back := succeed(t, "nexmark", "q18", "--events", "2000", "--state", state, "--from", "1")
-	if !strings.Contains(back.stderr, "resumed from checkpoint 1, ") {
-		t.Errorf("%s", back.stderr)
+	if !strings.Contains(back.Stderr, "resumed from checkpoint 1, ") {
+		t.Errorf("%s", back.Stderr)
 	}
 }
 
@@ -207,15 +208,15 @@ func TestADamagedHeadIsNamed(t *testing.T) {
 		{"nexmark", "q18", "--events", "2000", "--state", state},
 	} {
 		r := command(t, args...)
-		if r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "head in "+state+": damaged") {
-			t.Errorf("%q: exit code %d, %q", args, r.code, r.stderr)
+		if r.Code != 1 || r.Stdout != "" || !strings.Contains(r.Stderr, "head in "+state+": damaged") {
+			t.Errorf("%q: exit code %d, %q", args, r.Code, r.Stderr)
 		}
 	}
 }
 
 func TestGarbageInTheStateDirectoryIsPassedOver(t *testing.T) {
 	state := bench(t)
-	before := succeed(t, "checkpoint", "list", state, "--json").stdout
+	before := succeed(t, "checkpoint", "list", state, "--json").Stdout
 	garbage := []string{
 		"notes.txt", "checkpoints/notes.txt", "checkpoints/7-x.manifest", "shards/aa/x.table", ".hidden",
 	}
@@ -224,12 +225,12 @@ func TestGarbageInTheStateDirectoryIsPassedOver(t *testing.T) {
 		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		must(t, os.WriteFile(path, []byte("garbage"), 0o644))
 	}
-	if after := succeed(t, "checkpoint", "list", state, "--json").stdout; after != before {
+	if after := succeed(t, "checkpoint", "list", state, "--json").Stdout; after != before {
 		t.Errorf("%s, without the garbage %s", after, before)
 	}
 	succeed(t, "checkpoint", "verify", state)
 	r := succeed(t, "nexmark", "q18", "--events", "2000", "--state", state, "--json")
-	if got := parse[report](t, r); got.ResumedFrom != 2 || got.CheckpointsFailed > 0 {
+	if got := programtest.Parse[report](t, r); got.ResumedFrom != 2 || got.CheckpointsFailed > 0 {
 		t.Errorf("%+v", got)
 	}
 	left := slices.DeleteFunc(garbage, func(name string) bool {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/aquifer-stream/aquifer/internal/programtest"
 )
 
 func TestHelpShowsTheCommandsWithExamples(t *testing.T) {
@@ -24,7 +26,7 @@ func TestHelpShowsTheCommandsWithExamples(t *testing.T) {
 		{[]string{"checkpoint"}, []string{"Examples:\n  aquifer checkpoint list DIR\n", "  show ", "  verify "}},
 		{[]string{"checkpoint", "verify", "--help"}, []string{"aquifer checkpoint verify DIR", "--json"}},
 	} {
-		out := succeed(t, c.args...).stdout
+		out := succeed(t, c.args...).Stdout
 		for _, want := range c.want {
 			if !strings.Contains(out, want) {
 				t.Errorf("aquifer %q does not show %q:\n%s", c.args, want, out)
@@ -37,9 +39,9 @@ func TestHelpShowsTheCommandsWithExamples(t *testing.T) {
 func TestNexmarkPrintsTheKnownResult(t *testing.T) {
 	for query, want := range map[string]string{"q1": "920000 70c31a925c5bdb8c", "q5": "12 251cfbf5b0d00e2e"} {
 		r := succeed(t, "nexmark", query, "--out", "hash", "--json", "--parallelism", "2")
-		got := parse[report](t, r)
-		if got.Hash == nil || fmt.Sprint(got.Rows, " ", *got.Hash) != want || r.stderr != "" {
-			t.Errorf("%s: %s, want %s: %s", query, r.stdout, want, r.stderr)
+		got := programtest.Parse[report](t, r)
+		if got.Hash == nil || fmt.Sprint(got.Rows, " ", *got.Hash) != want || r.Stderr != "" {
+			t.Errorf("%s: %s, want %s: %s", query, r.Stdout, want, r.Stderr)
 		}
 		if min(got.WallS, got.CPUS, got.EventsPerS, got.EventsPerCPUS, float64(got.PeakRSSBytes)) <= 0 {
 			t.Errorf("%s: something was not measured: %+v", query, got)
@@ -60,8 +62,8 @@ func (r report) outcome() report {
 }
 
 func TestNexmarkPrintsAReportForPeople(t *testing.T) {
-	hashed := succeed(t, "nexmark", "q1", "--events", "1000", "--out", "hash").stdout
-	counted := succeed(t, "nexmark", "q1", "--events", "1000").stdout
+	hashed := succeed(t, "nexmark", "q1", "--events", "1000", "--out", "hash").Stdout
+	counted := succeed(t, "nexmark", "q1", "--events", "1000").Stdout
 	if !strings.HasPrefix(hashed, "q1: 1000 events, 920 rows, hash ") || !strings.Contains(hashed, "events/s") {
 		t.Errorf("%s", hashed)
 	}
@@ -88,14 +90,14 @@ func TestNexmarkWritesFiles(t *testing.T) {
 
 func TestAFinishedBenchmarkStartedAgainReadsNothingAndHasItsResult(t *testing.T) {
 	args := []string{"nexmark", "q1", "--events", "1000", "--out", "hash", "--json", "--state", t.TempDir()}
-	first := parse[report](t, succeed(t, args...))
+	first := programtest.Parse[report](t, succeed(t, args...))
 	r := succeed(t, args...)
-	again := parse[report](t, r)
+	again := programtest.Parse[report](t, r)
 	if again.Rows != 920 || *again.Hash != *first.Hash || again.Events != 0 || again.ResumedFrom != 1 {
-		t.Errorf("%s", r.stdout)
+		t.Errorf("%s", r.Stdout)
 	}
-	if !strings.Contains(r.stderr, "resumed from checkpoint 1, taken ") {
-		t.Errorf("%q", r.stderr)
+	if !strings.Contains(r.Stderr, "resumed from checkpoint 1, taken ") {
+		t.Errorf("%q", r.Stderr)
 	}
 }
 
@@ -123,12 +125,12 @@ func TestMistakesAreOneLineAndExitCode2(t *testing.T) {
 		{"checkpoint verify " + file, file + " is not a state directory"},
 	} {
 		r := command(t, strings.Fields(c.args)...)
-		said := strings.TrimPrefix(r.stderr, "state in "+below+"\n")
-		if r.code != 2 || r.stdout != "" || strings.Count(said, "\n") != 1 {
-			t.Errorf("%s: exit code %d, %q on standard output, %q", c.args, r.code, r.stdout, r.stderr)
+		said := strings.TrimPrefix(r.Stderr, "state in "+below+"\n")
+		if r.Code != 2 || r.Stdout != "" || strings.Count(said, "\n") != 1 {
+			t.Errorf("%s: exit code %d, %q on standard output, %q", c.args, r.Code, r.Stdout, r.Stderr)
 		}
 		if !strings.HasPrefix(said, "aquifer: ") || !strings.Contains(said, c.want) {
-			t.Errorf("%s: %q does not say %q", c.args, r.stderr, c.want)
+			t.Errorf("%s: %q does not say %q", c.args, r.Stderr, c.want)
 		}
 	}
 }
@@ -137,7 +139,7 @@ func TestTheStateOfAnotherJobIsRefused(t *testing.T) {
 	state := t.TempDir()
 	succeed(t, "nexmark", "q1", "--events", "10", "--state", state)
 	r := command(t, "nexmark", "q2", "--events", "10", "--state", state)
-	if r.code != 2 || !strings.Contains(r.stderr, `the state of job "nexmark-q1", not of "nexmark-q2"`) {
-		t.Errorf("exit code %d: %s", r.code, r.stderr)
+	if r.Code != 2 || !strings.Contains(r.Stderr, `the state of job "nexmark-q1", not of "nexmark-q2"`) {
+		t.Errorf("exit code %d: %s", r.Code, r.Stderr)
 	}
 }

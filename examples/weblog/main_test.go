@@ -162,8 +162,8 @@ func TestSessionsAndTopPagesEqualANaiveEvaluation(t *testing.T) {
 	for _, p := range []string{"1", "2", "5"} {
 		job := weblog{input: input, output: t.TempDir()}
 		ran := job.run(t, "--parallelism", p, "--checkpoint-interval", "1ms")
-		if ran.code != 0 || ran.stderr != "" {
-			t.Fatalf("exit code %d: %s", ran.code, ran.stderr)
+		if ran.Code != 0 || ran.Stderr != "" {
+			t.Fatalf("exit code %d: %s", ran.Code, ran.Stderr)
 		}
 		compare(t, job.output, log)
 	}
@@ -178,8 +178,8 @@ func TestTheSampleLogEqualsANaiveEvaluation(t *testing.T) {
 	log, err := io.ReadAll(z)
 	must(t, err)
 	job := weblog{output: t.TempDir(), dir: filepath.Join("..", "..")} // where the README says to start it
-	if ran := job.run(t); ran.code != 0 {
-		t.Fatalf("exit code %d: %s", ran.code, ran.stderr)
+	if ran := job.run(t); ran.Code != 0 {
+		t.Fatalf("exit code %d: %s", ran.Code, ran.Stderr)
 	}
 	compare(t, job.output, string(log))
 }
@@ -206,23 +206,23 @@ func TestAJobStoppedInTheMiddleGoesOnWhereItWas(t *testing.T) {
 	first := job.start(t, flags...)
 	where := fmt.Sprintf("%s, line %d, byte %d: ", input, strings.Count(log[:at], "\n")+1, at)
 	for checkpoints := 0; checkpoints == 0; checkpoints = len(manifests(t, state)) {
-		if line := first.waitFor(t, "failed, restarting"); !strings.Contains(line, where) {
+		if line := first.WaitFor(t, "failed, restarting"); !strings.Contains(line, where) {
 			t.Fatalf("the line does not say %q: %s", where, line)
 		}
 	}
-	must(t, first.Process.Signal(os.Interrupt))
+	first.Signal(t, os.Interrupt)
 	must(t, os.WriteFile(input+".new", []byte(log), 0o644))
 	must(t, os.Rename(input+".new", input))
-	stopped := first.wait(t)
-	if stopped.code != 3 || !strings.Contains(stopped.stderr, "interrupted after checkpoint ") {
-		t.Fatalf("exit code %d: %s", stopped.code, stopped.stderr)
+	stopped := first.Wait(t)
+	if stopped.Code != 3 || !strings.Contains(stopped.Stderr, "interrupted after checkpoint ") {
+		t.Fatalf("exit code %d: %s", stopped.Code, stopped.Stderr)
 	}
 
 	rest := job.run(t, flags...)
 	var s summary
-	must(t, json.Unmarshal([]byte(rest.stdout), &s))
-	if rest.code != 0 || !s.Finished || s.ResumedFrom == 0 || s.RowsRead >= 40_000 {
-		t.Errorf("exit code %d, %+v: %s", rest.code, s, rest.stderr)
+	must(t, json.Unmarshal([]byte(rest.Stdout), &s))
+	if rest.Code != 0 || !s.Finished || s.ResumedFrom == 0 || s.RowsRead >= 40_000 {
+		t.Errorf("exit code %d, %+v: %s", rest.Code, s, rest.Stderr)
 	}
 	compare(t, job.output, log)
 }
@@ -240,9 +240,9 @@ func TestALineOfAnotherFormatIsNamed(t *testing.T) {
 	must(t, os.WriteFile(input, []byte(generate(random(t), begin, 3)+"hello\n"), 0o644))
 	ran := weblog{input: input, output: t.TempDir()}.run(t, "--restarts", "-1")
 	want := input + ", line 4, byte "
-	if ran.code != 1 || !strings.Contains(ran.stderr, want) ||
-		!strings.Contains(ran.stderr, "not a line of the combined log format") {
-		t.Errorf("exit code %d, no %q: %s", ran.code, want, ran.stderr)
+	if ran.Code != 1 || !strings.Contains(ran.Stderr, want) ||
+		!strings.Contains(ran.Stderr, "not a line of the combined log format") {
+		t.Errorf("exit code %d, no %q: %s", ran.Code, want, ran.Stderr)
 	}
 }
 
@@ -259,11 +259,11 @@ func TestMistakesAreOneLineAndTouchNothing(t *testing.T) {
 			dir := t.TempDir()
 			job := weblog{input: filepath.Join(dir, "missing.log"), output: filepath.Join(dir, "out")}
 			ran := job.run(t, c.flags...)
-			if ran.code != 2 || ran.stdout != "" || strings.Count(ran.stderr, "\n") != 1 {
-				t.Errorf("exit code %d, %q on standard output, %q", ran.code, ran.stdout, ran.stderr)
+			if ran.Code != 2 || ran.Stdout != "" || strings.Count(ran.Stderr, "\n") != 1 {
+				t.Errorf("exit code %d, %q on standard output, %q", ran.Code, ran.Stdout, ran.Stderr)
 			}
-			if !strings.HasPrefix(ran.stderr, "weblog: ") || !strings.Contains(ran.stderr, c.want) {
-				t.Errorf("%q does not say %q", ran.stderr, c.want)
+			if !strings.HasPrefix(ran.Stderr, "weblog: ") || !strings.Contains(ran.Stderr, c.want) {
+				t.Errorf("%q does not say %q", ran.Stderr, c.want)
 			}
 			if _, err := os.Stat(job.output); !os.IsNotExist(err) {
 				t.Errorf("%s exists: %v", job.output, err)

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/programtest"
 )
 
 // text is generated, with the counts of its words.
@@ -124,8 +126,8 @@ func TestWordsAreCountedAtEveryParallelism(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "out")
 		job := wordcount{input: filepath.Join(dir, "*.txt*"), output: out}
 		ran := job.run(t, "--parallelism", strconv.Itoa(p), "--checkpoint-interval", "1ms")
-		if ran.code != 0 || ran.stderr != "" {
-			t.Fatalf("exit code %d: %s", ran.code, ran.stderr)
+		if ran.Code != 0 || ran.Stderr != "" {
+			t.Fatalf("exit code %d: %s", ran.Code, ran.Stderr)
 		}
 		compare(t, committed(t, out), input.counts)
 	}
@@ -134,8 +136,8 @@ func TestWordsAreCountedAtEveryParallelism(t *testing.T) {
 func TestTheSampleTextIsCounted(t *testing.T) {
 	out := t.TempDir()
 	job := wordcount{output: out, dir: filepath.Join("..", "..")} // where the README says to start it
-	if ran := job.run(t); ran.code != 0 {
-		t.Fatalf("exit code %d: %s", ran.code, ran.stderr)
+	if ran := job.run(t); ran.Code != 0 {
+		t.Fatalf("exit code %d: %s", ran.Code, ran.Stderr)
 	}
 	counts := committed(t, out)
 	for word, want := range map[string]int64{"water": 5, "well": 3, "aquifer": 1, "what": 3, "Water": 0} {
@@ -168,8 +170,8 @@ func TestAJobStoppedInTheMiddleGoesOnWhereItWas(t *testing.T) {
 		input.generate(rng, 20_000)
 		input.take(t, broken)
 	})
-	if stopped.code != 3 || !strings.Contains(stopped.stderr, "interrupted after checkpoint ") {
-		t.Fatalf("exit code %d: %s", stopped.code, stopped.stderr)
+	if stopped.Code != 3 || !strings.Contains(stopped.Stderr, "interrupted after checkpoint ") {
+		t.Fatalf("exit code %d: %s", stopped.Code, stopped.Stderr)
 	}
 	if got := committed(t, job.output); len(got) > 0 {
 		t.Errorf("counts are shown although the input is not complete: %v", got)
@@ -177,31 +179,31 @@ func TestAJobStoppedInTheMiddleGoesOnWhereItWas(t *testing.T) {
 
 	rest := job.run(t, flags...)
 	var s summary
-	must(t, json.Unmarshal([]byte(rest.stdout), &s))
-	if rest.code != 0 || !s.Finished || s.ResumedFrom == 0 || s.RowsRead >= input.lines {
-		t.Errorf("exit code %d, %+v for %d lines: %s", rest.code, s, input.lines, rest.stderr)
+	must(t, json.Unmarshal([]byte(rest.Stdout), &s))
+	if rest.Code != 0 || !s.Finished || s.ResumedFrom == 0 || s.RowsRead >= input.lines {
+		t.Errorf("exit code %d, %+v for %d lines: %s", rest.Code, s, input.lines, rest.Stderr)
 	}
 	compare(t, committed(t, job.output), input.counts)
 
-	if again := job.run(t, flags...); again.code != 0 {
-		t.Errorf("started again at the end: exit code %d: %s", again.code, again.stderr)
+	if again := job.run(t, flags...); again.Code != 0 {
+		t.Errorf("started again at the end: exit code %d: %s", again.Code, again.Stderr)
 	}
 	compare(t, committed(t, job.output), input.counts)
 }
 
 // stopAtFailure runs the program until a file fails it after a checkpoint, stops it and repairs the file. The
 // first flag gives the state directory.
-func (w wordcount) stopAtFailure(t *testing.T, file string, flags []string, repair func()) ran {
+func (w wordcount) stopAtFailure(t *testing.T, file string, flags []string, repair func()) programtest.Ran {
 	t.Helper()
 	r := w.start(t, flags...)
 	for checkpoints := 0; checkpoints == 0; checkpoints = len(manifests(t, flags[1])) {
-		if line := r.waitFor(t, "failed, restarting"); !strings.Contains(line, file) {
+		if line := r.WaitFor(t, "failed, restarting"); !strings.Contains(line, file) {
 			t.Fatalf("the line does not name %s: %s", file, line)
 		}
 	}
-	must(t, r.Process.Signal(os.Interrupt))
+	r.Signal(t, os.Interrupt)
 	repair()
-	return r.wait(t)
+	return r.Wait(t)
 }
 
 // manifests are the checkpoints of a state directory.
@@ -243,21 +245,21 @@ func TestMistakesAreOneLineAndTouchNothing(t *testing.T) {
 	}
 }
 
-func checkMistake(t *testing.T, r ran, want string) {
+func checkMistake(t *testing.T, r programtest.Ran, want string) {
 	t.Helper()
-	if r.code != 2 || r.stdout != "" || strings.Count(r.stderr, "\n") != 1 {
-		t.Errorf("exit code %d, %q on standard output, %q", r.code, r.stdout, r.stderr)
+	if r.Code != 2 || r.Stdout != "" || strings.Count(r.Stderr, "\n") != 1 {
+		t.Errorf("exit code %d, %q on standard output, %q", r.Code, r.Stdout, r.Stderr)
 	}
-	if !strings.HasPrefix(r.stderr, "wordcount: ") || !strings.Contains(r.stderr, want) {
-		t.Errorf("%q does not say %q", r.stderr, want)
+	if !strings.HasPrefix(r.Stderr, "wordcount: ") || !strings.Contains(r.Stderr, want) {
+		t.Errorf("%q does not say %q", r.Stderr, want)
 	}
 }
 
 func TestHelpNamesTheFlags(t *testing.T) {
 	ran := wordcount{}.run(t, "--help")
 	for _, want := range []string{"Examples:\n  wordcount\n", "--state", "--parallelism", "--json"} {
-		if ran.code != 0 || !strings.Contains(ran.stdout, want) {
-			t.Errorf("exit code %d, no %q in %s", ran.code, want, ran.stdout)
+		if ran.Code != 0 || !strings.Contains(ran.Stdout, want) {
+			t.Errorf("exit code %d, no %q in %s", ran.Code, want, ran.Stdout)
 		}
 	}
 }

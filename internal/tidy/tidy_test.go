@@ -20,7 +20,7 @@ var floors = []struct {
 	name     string
 	packages []string
 }{
-	{"words", []string{"internal/base", "internal/gcpace"}},
+	{"words", []string{"internal/base", "internal/gcpace", "internal/programtest"}},
 	{"contracts", []string{"flow", "internal/objstore", "internal/checkpoint"}},
 	{"records and stores", []string{
 		"internal/record", "internal/objstore/dir", "internal/objstore/mem", "internal/objstore/fault",

@@ -39,7 +39,7 @@ func Main(build func(*Job) error) {
 	command := &cobra.Command{
 		Use:           name,
 		Short:         "Run the job " + name,
-		Example:       fmt.Sprintf("  %s\n  %s --state /var/lib/%s --parallelism 4 --checkpoint-interval 1s", name, name, name),
+		Example:       fmt.Sprintf("  %[1]s\n  %[1]s --state /var/lib/%[1]s --parallelism 4 --checkpoint-interval 1s", name),
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -88,7 +88,8 @@ func pairs(ctx context.Context, o options, progress io.Writer, a, b string) (as,
 			if err != nil {
 				return nil, nil, err
 			}
-			fmt.Fprintf(progress, "%d/%d %-10s %6.1f ns a record, %6.1f ns of CPU\n", round+1, o.rounds, side.name, s.WallNS, s.CPUNS)
+			fmt.Fprintf(progress, "%d/%d %-10s %6.1f ns a record, %6.1f ns of CPU\n",
+				round+1, o.rounds, side.name, s.WallNS, s.CPUNS)
 			*side.into = append(*side.into, s)
 		}
 	}

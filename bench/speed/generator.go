@@ -22,7 +22,8 @@ func generatorMarks(ctx context.Context, o options, progress io.Writer) ([]mark,
 	added := median(alone, q0, func(a, b sample) float64 { return b.CPUNS - a.CPUNS })
 	return []mark{
 		atLeast("generator alone", rate, 8, "M events/s on one core", "every field of every event"),
-		atMost("q0 beyond the generator", added, 150, "ns of CPU an event", "parallelism 1, the job's start and end included"),
+		atMost("q0 beyond the generator", added, 150, "ns of CPU an event",
+			"parallelism 1, the job's start and end included"),
 	}, nil
 }
 

@@ -49,7 +49,8 @@ func peerMarks(ctx context.Context, o options, progress io.Writer) ([]mark, erro
 		logs += math.Log(m.Value)
 	}
 	mean := math.Exp(logs / float64(len(marks)))
-	return append(marks, atLeast("all queries against the peer", mean, 10, "× events per CPU-second", "geometric mean")), nil
+	all := atLeast("all queries against the peer", mean, 10, "× events per CPU-second", "geometric mean")
+	return append(marks, all), nil
 }
 
 // peerMark compares one query.
@@ -72,13 +73,15 @@ func peerMark(ctx context.Context, o options, progress io.Writer, binary, dir, q
 		if err := os.RemoveAll(state); err != nil {
 			return mark{}, err
 		}
-		fmt.Fprintf(progress, "%d/%d %-4s %8.0f thousand events per CPU-second, the peer %6.0f\n", round+1, o.rounds, q, us.Rate/1e3, them.Rate/1e3)
+		fmt.Fprintf(progress, "%d/%d %-4s %8.0f thousand events per CPU-second, the peer %6.0f\n",
+			round+1, o.rounds, q, us.Rate/1e3, them.Rate/1e3)
 		ratios, ours, theirs = append(ratios, us.Rate/them.Rate), append(ours, us.Rate), append(theirs, them.Rate)
 		peak, peerPeak = max(peak, us.Peak), max(peerPeak, them.PeakMB<<20)
 	}
 	middle := func(v []float64) float64 { slices.Sort(v); return v[len(v)/2] }
 	return atLeast(q+" against the peer", middle(ratios), 5, "× events per CPU-second",
-		fmt.Sprintf("%.2f M and %.3f M events per CPU-second, at most %d and %d MB", middle(ours)/1e6, middle(theirs)/1e6, peak>>20, peerPeak>>20)), nil
+		fmt.Sprintf("%.2f M and %.3f M events per CPU-second, at most %d and %d MB",
+			middle(ours)/1e6, middle(theirs)/1e6, peak>>20, peerPeak>>20)), nil
 }
 
 // engine runs a command whose last line of output is its figures.

@@ -30,7 +30,8 @@ func stateMarks(ctx context.Context, o options, progress io.Writer) ([]mark, err
 		middle := func(of func(a, b sample) float64) float64 { return median(maps, jobs, of) }
 		detail := fmt.Sprintf("map %.0f ns, job %.0f ns a record (%.0f ns of CPU), %.0f checkpoints",
 			middle(func(a, _ sample) float64 { return a.WallNS }), middle(func(_, b sample) float64 { return b.WallNS }),
-			middle(func(_, b sample) float64 { return b.CPUNS }), middle(func(_, b sample) float64 { return float64(b.Checkpoints) }))
+			middle(func(_, b sample) float64 { return b.CPUNS }),
+			middle(func(_, b sample) float64 { return float64(b.Checkpoints) }))
 		marks = append(marks, atLeast("count by key, "+size.name+" keys",
 			middle(func(a, b sample) float64 { return a.WallNS / b.WallNS }), size.ratio, "× a Go map", detail))
 		if size.name != "20m" {
@@ -38,7 +39,8 @@ func stateMarks(ctx context.Context, o options, progress io.Writer) ([]mark, err
 		}
 		marks = append(marks,
 			atMost("collector, 20m keys", middle(func(_, b sample) float64 { return 100 * b.GCShare }), 10, "% of CPU", ""),
-			atMost("memory, 20m keys", middle(func(_, b sample) float64 { return float64(b.GrownBytes) / (size.keys * 16) }), 2.5,
+			atMost("memory, 20m keys",
+				middle(func(_, b sample) float64 { return float64(b.GrownBytes) / (size.keys * 16) }), 2.5,
 				"× keys and values", fmt.Sprintf("largest resident set beyond that of the start; the map's: %.2g ×",
 					middle(func(a, _ sample) float64 { return float64(a.GrownBytes) / (size.keys * 16) }))))
 	}

@@ -28,7 +28,8 @@ func quickstartCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "quickstart",
 		Short: "Watch the hottest auctions of a made-up market, live",
-		Long: `Watch the hottest auctions of a made-up market: those with the most bids in the last ten seconds, every two seconds.
+		Long: `Watch the hottest auctions of a made-up market: every two seconds, those with the most
+bids in the last ten seconds.
 
 Ctrl-C stops it after a last checkpoint. Started again it goes on where it was.`,
 		Example: "  aquifer quickstart",

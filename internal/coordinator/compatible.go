@@ -34,7 +34,8 @@ func compatible(p *plan.Physical, m *checkpoint.Manifest) error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	return base.Errorf(base.Config, "the program cannot go on from checkpoint %d:\n%w", m.Checkpoint, errors.Join(wrong...))
+	return base.Errorf(base.Config, "the program cannot go on from checkpoint %d:\n%w",
+		m.Checkpoint, errors.Join(wrong...))
 }
 
 // missing is the objection to an operator that the program no longer has, if it leaves something behind.

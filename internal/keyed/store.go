@@ -331,7 +331,8 @@ func (s *Store[K]) KeySchema() string { return s.codec.Schema() }
 // program cannot read.
 func (s *Store[K]) SetWriterSchemas(key string, states []StateInfo) error {
 	if key != s.codec.Schema() {
-		return base.Errorf(base.Config, "operator %q: the checkpoint's keys are %s, the program's %s", s.Name, key, s.codec.Schema())
+		return base.Errorf(base.Config, "operator %q: the checkpoint's keys are %s, the program's %s",
+			s.Name, key, s.codec.Schema())
 	}
 	s.writers = map[string]StateInfo{}
 	for _, w := range states {

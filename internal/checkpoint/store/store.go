@@ -254,7 +254,7 @@ func (s *Store) offerPrevious(ctx context.Context, damaged uint64, err error) er
 	}
 	for _, e := range slices.Backward(entries) {
 		if e.Checkpoint < damaged && e.Damage == "" {
-			return fmt.Errorf("%w; checkpoint %d is whole: to go back to it, run with --from %d", err, e.Checkpoint, e.Checkpoint)
+			return fmt.Errorf("%w; checkpoint %[2]d is whole: to go back to it, run with --from %[2]d", err, e.Checkpoint)
 		}
 	}
 	return fmt.Errorf("%w; there is no earlier checkpoint", err)

@@ -20,12 +20,13 @@ var floors = []struct {
 	name     string
 	packages []string
 }{
-	{"words", []string{"internal/base", "internal/gcpace", "internal/programtest"}},
+	{"words", []string{"internal/base", "internal/gcpace", "internal/programtest", "internal/objstore/gateway"}},
 	{"contracts", []string{"flow", "internal/objstore", "internal/checkpoint"}},
 	{"records and stores", []string{
 		"internal/record", "internal/objstore/dir", "internal/objstore/mem", "internal/objstore/fault",
-		"internal/objstore/objstoretest", "internal/checkpoint/store",
+		"internal/objstore/s3", "internal/objstore/objstoretest", "internal/checkpoint/store",
 	}},
+	{"places", []string{"internal/objstore/open"}},
 	{"channels", []string{"internal/channel"}},
 	{"tables", []string{"internal/lsm"}},
 	{"hot tables", []string{"internal/keyed"}},

@@ -24,13 +24,19 @@ func Run(t *testing.T, fresh func(t *testing.T) objstore.Store) {
 		{"a missing object is told apart", missing},
 		{"of concurrent puts one succeeds", onePutSucceeds},
 		{"of concurrent creations one finishes", oneCreationFinishes},
+		{"of concurrent creations of big objects one finishes", oneBigCreationFinishes},
 		{"swaps lose no update", swapsLoseNothing},
+		{"a swap needs the version that is there", swapNeedsVersion},
 		{"lists are sorted and complete", listsAreSorted},
 		{"aborted writers leave nothing", abortLeavesNothing},
+		{"a writer's bytes may be reused", writtenMayBeReused},
 		{"deleting is idempotent", deletingIsIdempotent},
+		{"a deleted object can be created again", deletedIsCreatedAgain},
 		{"a short read is an error", shortReads},
+		{"parts of objects are read concurrently", concurrentReads},
 		{"bad names are refused", badNames},
 		{"the end of the context ends requests", contextEnds},
+		{"a store keeps what it promises to the probe", probed},
 		{"a lock excludes until it is released", locks},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, fresh(t)) })
@@ -154,6 +160,63 @@ func oneCreationFinishes(t *testing.T, s objstore.Store) {
 	}
 }
 
+// oneBigCreationFinishes is about objects that a backend may write in parts.
+func oneBigCreationFinishes(t *testing.T, s objstore.Store) {
+	const writers, chunk, chunks = 4, 1 << 20, 9
+	var group sync.WaitGroup
+	errs := make([]error, writers)
+	for i := range errs {
+		group.Go(func() {
+			w, err := s.Create(t.Context(), "big")
+			for range chunks {
+				if err == nil {
+					_, err = w.Write(bytes.Repeat([]byte{byte(i)}, chunk))
+				}
+			}
+			if err == nil {
+				err = w.Finish()
+			}
+			errs[i] = err
+		})
+	}
+	group.Wait()
+	winner := -1
+	for i, err := range errs {
+		if err == nil && winner < 0 {
+			winner = i
+			continue
+		}
+		mustBe(t, err, objstore.ErrExists)
+	}
+	data, _, err := s.Get(t.Context(), "big")
+	must(t, err)
+	if len(data) != chunk*chunks || bytes.Count(data, []byte{byte(winner)}) != len(data) {
+		t.Fatalf("the object is not what writer %d wrote", winner)
+	}
+}
+
+func swapNeedsVersion(t *testing.T, s objstore.Store) {
+	ctx := t.Context()
+	first, err := s.Swap(ctx, "x", "", []byte("1"))
+	must(t, err)
+	second, err := s.Swap(ctx, "x", first, []byte("2"))
+	must(t, err)
+	for _, other := range []objstore.Version{"", first, "some version"} {
+		_, err := s.Swap(ctx, "x", other, []byte("3"))
+		mustBe(t, err, objstore.ErrChanged)
+	}
+	data, version, err := s.Get(ctx, "x")
+	must(t, err)
+	if string(data) != "2" || version != second {
+		t.Fatalf("%q at version %q, want 2 at %q", data, version, second)
+	}
+	must(t, s.Delete(ctx, "x"))
+	_, err = s.Swap(ctx, "x", second, []byte("3"))
+	mustBe(t, err, objstore.ErrChanged)
+	_, err = s.Swap(ctx, "x", "", []byte("4"))
+	must(t, err)
+}
+
 func swapsLoseNothing(t *testing.T, s objstore.Store) {
 	const each = 20
 	race(t, nil, func(int) error {
@@ -218,6 +281,26 @@ func abortLeavesNothing(t *testing.T, s objstore.Store) {
 	}
 }
 
+func writtenMayBeReused(t *testing.T, s objstore.Store) {
+	const chunk, chunks = 1 << 20, 18
+	w, err := s.Create(t.Context(), "x")
+	must(t, err)
+	p := make([]byte, chunk)
+	for i := range chunks {
+		copy(p, bytes.Repeat([]byte{byte(i)}, chunk))
+		_, err := w.Write(p)
+		must(t, err)
+	}
+	must(t, w.Finish())
+	data, _, err := s.Get(t.Context(), "x")
+	must(t, err)
+	for i := range chunks {
+		if part := data[i*chunk : (i+1)*chunk]; bytes.Count(part, []byte{byte(i)}) != chunk {
+			t.Fatalf("chunk %d is not what was written", i)
+		}
+	}
+}
+
 func deletingIsIdempotent(t *testing.T, s objstore.Store) {
 	must(t, s.PutIfAbsent(t.Context(), "d/x", nil))
 	must(t, s.Delete(t.Context(), "d/x"))
@@ -225,6 +308,43 @@ func deletingIsIdempotent(t *testing.T, s objstore.Store) {
 	_, err := s.Stat(t.Context(), "d/x")
 	mustBe(t, err, objstore.ErrNotFound)
 	must(t, s.PutIfAbsent(t.Context(), "d/x", nil))
+}
+
+func deletedIsCreatedAgain(t *testing.T, s objstore.Store) {
+	for _, content := range []string{"1", "2"} {
+		w, err := s.Create(t.Context(), "d/e/x")
+		must(t, err)
+		_, err = w.Write([]byte(content))
+		must(t, err)
+		must(t, w.Finish())
+		data, _, err := s.Get(t.Context(), "d/e/x")
+		must(t, err)
+		if string(data) != content {
+			t.Fatalf("got %q", data)
+		}
+		must(t, s.Delete(t.Context(), "d/e/x"))
+	}
+}
+
+func concurrentReads(t *testing.T, s objstore.Store) {
+	data := make([]byte, 1<<16)
+	for i := range data {
+		data[i] = byte(i * i >> 8)
+	}
+	must(t, s.PutIfAbsent(t.Context(), "x", data))
+	race(t, nil, func(i int) error {
+		for n := range 20 {
+			p := make([]byte, 1000*i+1)
+			off := n * 100
+			if err := s.ReadAt(t.Context(), "x", p, int64(off)); err != nil {
+				return err
+			}
+			if !bytes.Equal(p, data[off:off+len(p)]) {
+				return fmt.Errorf("%d bytes at %d are not what was written", len(p), off)
+			}
+		}
+		return nil
+	})
 }
 
 func shortReads(t *testing.T, s objstore.Store) {
@@ -254,6 +374,13 @@ func contextEnds(t *testing.T, s objstore.Store) {
 	_, _, err = s.Get(ctx, "x")
 	mustBe(t, err, context.Canceled)
 	mustBe(t, s.Delete(ctx, "x"), context.Canceled)
+}
+
+func probed(t *testing.T, s objstore.Store) {
+	must(t, objstore.Probe(t.Context(), s))
+	for o, err := range s.List(t.Context(), "") {
+		t.Fatalf("%+v %v is left", o, err)
+	}
 }
 
 func locks(t *testing.T, s objstore.Store) {

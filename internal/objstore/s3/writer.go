@@ -1,0 +1,87 @@
+package s3
+
+import (
+	"context"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/objstore"
+)
+
+const (
+	partBytes    = 8 << 20 // an object up to this size is one request
+	sendingParts = 2       // at the same time, while the next is filled
+	maxParts     = 10_000  // of one object, by the protocol: 80 GB
+)
+
+// Create implements objstore.Store. Nothing is sent before a part is full.
+func (s *Store) Create(ctx context.Context, name string) (objstore.Writer, error) {
+	if err := s.checkWrite(ctx, name); err != nil {
+		return nil, err
+	}
+	return &writer{store: s, ctx: ctx, name: name}, nil
+}
+
+// writer collects a part. Its upload begins with the first full one.
+type writer struct {
+	store  *Store
+	ctx    context.Context
+	name   string
+	part   []byte
+	sent   int32
+	upload *upload
+}
+
+// Write implements objstore.Writer.
+func (w *writer) Write(p []byte) (int, error) {
+	written := 0
+	for len(p) > 0 {
+		if len(w.part) == w.store.partBytes { // more follows
+			if err := w.send(); err != nil {
+				return written, err
+			}
+		}
+		n := min(len(p), w.store.partBytes-len(w.part))
+		w.part = append(w.part, p[:n]...)
+		p, written = p[n:], written+n
+	}
+	return written, nil
+}
+
+// send hands the part over to the upload.
+func (w *writer) send() (err error) {
+	if w.sent == maxParts {
+		return base.Errorf(base.Config, "UploadPart %s/%s: an object has at most %d parts of %d bytes: "+
+			"write smaller objects", w.store, w.name, maxParts, w.store.partBytes)
+	}
+	if w.upload == nil {
+		if w.upload, err = w.store.begin(w.ctx, w.name); err != nil {
+			return err
+		}
+	}
+	w.sent++
+	w.part, err = w.upload.send(w.sent, w.part)
+	return err
+}
+
+// Finish implements objstore.Writer.
+func (w *writer) Finish() error {
+	err := w.store.checkWrite(w.ctx, w.name)
+	if err == nil && w.upload == nil {
+		return w.store.PutIfAbsent(w.ctx, w.name, w.part)
+	}
+	if err == nil {
+		err = w.send()
+	}
+	if err != nil {
+		w.Abort()
+		return err
+	}
+	return w.upload.finish()
+}
+
+// Abort implements objstore.Writer. Parts that cannot be removed are removed by the next Lock.
+func (w *writer) Abort() {
+	if w.upload != nil {
+		_ = w.upload.abort()
+	}
+}

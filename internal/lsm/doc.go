@@ -1,11 +1,31 @@
-// Package lsm writes and reads sorted tables: immutable objects in the format of Pebble's tables, streamed
-// straight into an object store.
+// Package lsm keeps the state of ranges of keys as sorted tables: immutable objects in the format of Pebble's
+// tables, in an object store.
 //
-// What always holds:
+// A [TableSet] streams the changes of an epoch into tables. A [Shard] is the state of one range: a Pebble
+// database without memtable and log, which takes tables in by reference, merges them in the background and
+// answers reads. What a shard consists of is a [List]; opening a list, a part of it or several of them is
+// all that restoring and rescaling take.
+//
+//	tables ──Ingest──► Shard ──Export──► List ──OpenShard──► Shard, same range or a part
+//	                     │               List ──┘            (several lists: a wider one)
+//	                     └─ compactions write new objects below the shard's own prefix
+//
+// What always holds, of tables:
 //
 //   - A table is sorted: ranges to delete by their starts, entries by their keys, each key once.
 //   - The ranges to delete of a table apply to older tables only, not to its own entries.
-//   - What is read is what was written: length and checksum of the whole object are verified before the first
-//     entry is passed on, and damage is an error of kind base.Corrupt that names the object.
+//   - What ReadTable reads is what was written: length and checksum of the whole object are verified before the
+//     first entry is passed on, and damage is an error of kind base.Corrupt that names the object.
 //   - A set of tables that is not finished leaves no object behind.
+//
+// And of shards:
+//
+//   - Ingest, Export and OpenShard make no request to the object store, whatever the size of the state.
+//   - A list has all of the ingestions that returned before it and nothing of later ones. It stays readable for
+//     as long as its objects are there: no object is ever changed, and none is deleted by a shard.
+//   - Two shards write under different prefixes, so shards opened from one list do not disturb one another.
+//   - What is read is what was written: every block has a checksum, and damage is an error of kind base.Corrupt
+//     that names the object, from a read at once, from a compaction at the next Ingest or Export.
+//   - A store that fails makes reads fail and compactions wait, with growing pauses; the shard itself goes on.
+//   - No goroutine of a shard is left after Close, none of Resources after its Close.
 package lsm

@@ -83,23 +83,22 @@ func TestKeysOutOfOrderAreAnError(t *testing.T) {
 }
 
 func TestALargeSetIsCutIntoTables(t *testing.T) {
-	s, rng := mem.New(), rand.New(rand.NewPCG(1, 1))
+	s, random := mem.New(), rand.NewChaCha8([32]byte{1})
 	set := NewTableSet(t.Context(), s, namer())
-	value := make([]byte, 64<<10)
-	const n = 2500
+	value := make([]byte, 1<<20)
+	const n = 100
 	for i := range n {
-		for j := range value {
-			value[j] = byte(rng.Uint32())
-		}
+		_, _ = random.Read(value)
 		must(t, set.Set(fmt.Appendf(nil, "%06d", i), value))
 	}
 	tables, err := set.Finish()
 	must(t, err)
 	next := 0
 	for _, info := range tables {
-		if info.Bytes > MaxTableSize+(1<<20) {
+		if info.Bytes > MaxTableSize+(8<<20) {
 			t.Errorf("%s has %d bytes", info.Name, info.Bytes)
 		}
+		first := next
 		must(t, ReadTable(t.Context(), s, info, func(_ Change, k, _ []byte) error {
 			if string(k) != fmt.Sprintf("%06d", next) {
 				t.Fatalf("key %s, want %06d", k, next)
@@ -107,8 +106,12 @@ func TestALargeSetIsCutIntoTables(t *testing.T) {
 			next++
 			return nil
 		}))
+		keys := fmt.Sprintf("[\"%06d\",\"%06d\\x00\")", first, next-1)
+		if info.Entries != int64(next-first) || info.Keys.String() != keys {
+			t.Errorf("%s: %d entries in %s, want %d in %s", info.Name, info.Entries, info.Keys, next-first, keys)
+		}
 	}
-	if len(tables) != 3 || next != n {
+	if len(tables) != 2 || next != n {
 		t.Errorf("%d tables with %d keys", len(tables), next)
 	}
 }

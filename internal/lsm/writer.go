@@ -1,17 +1,23 @@
 package lsm
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"sync"
+	"sync/atomic"
 
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/sstable/block"
 
+	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
 
-// MaxTableSize is the size in bytes at which a table ends and the next begins.
+// MaxTableSize is the size in bytes at which a table ends and the next begins; a few blocks may follow.
 const MaxTableSize = 64 << 20
 
 // TableInfo describes a table.
@@ -22,15 +28,26 @@ type TableInfo struct {
 	Bytes, Entries int64
 	// CRC is the CRC-32C of the whole object.
 	CRC uint32
+	// Keys holds all of its keys and ranges to delete: Start is the first key, End lies behind the last.
+	Keys Range
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// Tables of all origins have the same blocks, format and filter: a shard reads them with one set of options.
+const (
+	blockSize     = 32 << 10
+	tableFormat   = sstable.TableFormatPebblev7
+	filterBits    = bloom.FilterPolicy(10)
+	formatVersion = 7 // tableFormat as the footer of a table has it
+)
+
 func writerOptions() sstable.WriterOptions {
 	return sstable.WriterOptions{
-		BlockSize:   32 << 10,
-		TableFormat: sstable.TableFormatPebblev4,
-		Compression: block.SnappyCompression,
+		BlockSize:    blockSize,
+		TableFormat:  tableFormat,
+		Compression:  block.SnappyCompression,
+		FilterPolicy: filterBits,
 	}
 }
 
@@ -45,6 +62,8 @@ type TableSet struct {
 	writer *sstable.Writer
 	done   []TableInfo
 	n      int64
+	keys   Range  // of the table at hand; its End grows with the ranges to delete
+	last   []byte // its last key
 }
 
 // NewTableSet returns an empty set; newName names its tables.
@@ -52,35 +71,50 @@ func NewTableSet(ctx context.Context, objects objstore.Store, newName func() str
 	return &TableSet{ctx: ctx, objects: objects, newName: newName}
 }
 
-// Set gives a key a value. Keys come in ascending order, each once.
+// Set gives a key, which is not empty, a value. Keys come in ascending order, each once.
 func (s *TableSet) Set(key, value []byte) error {
-	if err := s.begin(); err != nil {
+	if err := s.begin(key); err != nil {
 		return err
 	}
+	s.note(key)
 	return s.wrap(s.writer.Set(key, value))
 }
 
 // Delete removes a key that older tables may have.
 func (s *TableSet) Delete(key []byte) error {
-	if err := s.begin(); err != nil {
+	if err := s.begin(key); err != nil {
 		return err
 	}
+	s.note(key)
 	return s.wrap(s.writer.Delete(key))
 }
 
 // DeleteRange removes the keys from start to before end that older tables have. Ranges come in ascending
 // order and before all keys.
 func (s *TableSet) DeleteRange(start, end []byte) error {
-	if err := s.begin(); err != nil {
+	if err := s.begin(start); err != nil {
 		return err
 	}
+	s.n++
+	s.keys.note(start, end)
 	return s.wrap(s.writer.DeleteRange(start, end))
 }
 
-// begin makes sure that there is a table with room.
-func (s *TableSet) begin() error {
+// note counts a key and keeps the first and the last one of the table at hand.
+func (s *TableSet) note(key []byte) {
+	if s.keys.Start == nil || bytes.Compare(key, s.keys.Start) < 0 {
+		s.keys.Start = append([]byte{}, key...)
+	}
+	s.last = append(s.last[:0], key...)
 	s.n++
-	if s.writer != nil && s.object.written >= MaxTableSize {
+}
+
+// begin makes sure that there is a table with room for a key. Pebble's writer panics on blocks of empty keys.
+func (s *TableSet) begin(key []byte) error {
+	if len(key) == 0 {
+		return base.Errorf(base.Config, "an empty key cannot be in a table")
+	}
+	if s.writer != nil && s.object.written.Load() >= MaxTableSize {
 		if err := s.end(); err != nil {
 			return err
 		}
@@ -93,7 +127,7 @@ func (s *TableSet) begin() error {
 	if err != nil {
 		return err
 	}
-	s.n = 1
+	s.n, s.keys, s.last = 0, Range{}, nil
 	s.object = &object{name: name, w: w}
 	s.writer = sstable.NewWriter(s.object, writerOptions())
 	return nil
@@ -113,7 +147,10 @@ func (s *TableSet) end() error {
 	if err := w.Close(); err != nil {
 		return fmt.Errorf("table %s: %w", o.name, err)
 	}
-	s.done = append(s.done, TableInfo{Name: o.name, Bytes: o.written, Entries: s.n, CRC: o.crc})
+	if s.last != nil {
+		s.keys.note(s.keys.Start, append(s.last, 0))
+	}
+	s.done = append(s.done, TableInfo{Name: o.name, Bytes: o.written.Load(), Entries: s.n, CRC: o.crc, Keys: s.keys})
 	return nil
 }
 
@@ -131,35 +168,53 @@ func (s *TableSet) Finish() ([]TableInfo, error) {
 func (s *TableSet) Abort() {
 	if s.writer != nil {
 		s.object.Abort()
+		_ = s.writer.Close() // fails, having ended the goroutine that writes blocks
 		s.writer, s.object = nil, nil
 	}
 }
 
-// object passes a table on to the object store and keeps count. It implements objstorage.Writable.
+// object passes a table on to the object store and keeps count. It implements objstorage.Writable. Pebble writes
+// blocks from a goroutine of its own, so Abort may come during a Write.
 type object struct {
 	name    string
 	w       objstore.Writer
-	written int64
-	crc     uint32
-	ended   bool
+	written atomic.Int64
+
+	mu    sync.Mutex
+	crc   uint32
+	ended bool
 }
+
+var errEnded = errors.New("table has been closed")
 
 // Write passes on p, which the caller may change afterwards.
 func (o *object) Write(p []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return errEnded
+	}
 	o.crc = crc32.Update(o.crc, castagnoli, p)
 	n, err := o.w.Write(p)
-	o.written += int64(n)
+	o.written.Add(int64(n))
 	return err
 }
 
 // Finish makes the object durable.
 func (o *object) Finish() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return errEnded
+	}
 	o.ended = true
 	return o.w.Finish()
 }
 
 // Abort drops the object.
 func (o *object) Abort() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if !o.ended {
 		o.ended = true
 		o.w.Abort()

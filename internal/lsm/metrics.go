@@ -1,0 +1,40 @@
+package lsm
+
+// Metrics is what a shard does and is, since it was opened.
+type Metrics struct {
+	// Tables is the number of tables in the tree, L0Tables of those in its first level, L0Sublevels how many
+	// of these a read looks into at most, Levels how many of all.
+	Tables, L0Tables, L0Sublevels, Levels int64
+	// Bytes is the size of the state, in part estimated.
+	Bytes int64
+	// Compactions is the number of compactions that have succeeded, CompactionIn and CompactionOut their bytes read
+	// and written, IngestedBytes those of the tables taken in.
+	Compactions, CompactionIn, CompactionOut, IngestedBytes int64
+	// CacheHits and CacheMisses count blocks, of all shards of the process.
+	CacheHits, CacheMisses int64
+	// Trouble is the error of the last compaction; nil if it succeeded.
+	Trouble error
+}
+
+// Metrics returns the shard's metrics. Of a closed shard they are zero.
+func (s *Shard) Metrics() (m Metrics) {
+	_ = s.use(func() (err error) {
+		defer s.recovered(&err)
+		p := s.db.Metrics()
+		m.L0Tables, m.L0Sublevels = p.Levels[0].TablesCount, int64(p.Levels[0].Sublevels)
+		m.Levels = int64(p.ReadAmp())
+		m.CacheHits, m.CacheMisses = p.BlockCache.Hits, p.BlockCache.Misses
+		for _, l := range p.Levels {
+			m.Tables += l.TablesCount
+			m.Bytes += l.TablesSize
+			m.CompactionIn += int64(l.TableBytesRead)
+			m.CompactionOut += int64(l.TableBytesCompacted)
+			m.IngestedBytes += int64(l.TableBytesIngested)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		m.Compactions, m.Trouble = s.compactions, s.trouble
+		return nil
+	})
+	return m
+}

@@ -1,0 +1,188 @@
+package lsm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+)
+
+type cacheOnlyKey struct{}
+
+// cacheOnly says whether a read is not to wait for the object store.
+func cacheOnly(ctx context.Context) bool { return ctx.Value(cacheOnlyKey{}) != nil }
+
+var errNotCached = errors.New("not in the block cache")
+
+// Read looks up keys, which ascend, and calls found for each that is present, with its index; calls do not
+// overlap, their order is not defined. value is valid during the call. Keys whose blocks are in the cache are
+// answered first, without waiting; the others are then read in parallel.
+func (s *Shard) Read(ctx context.Context, keys [][]byte, found func(i int, value []byte) error) error {
+	if err := ascending(keys); err != nil {
+		return err
+	}
+	return s.use(func() error {
+		r := &groupRead{shard: s, keys: keys, found: found}
+		if err := r.fromCache(ctx); err != nil {
+			return err
+		}
+		return r.fromStore(ctx)
+	})
+}
+
+func ascending(keys [][]byte) error {
+	for i := 1; i < len(keys); i++ {
+		if bytes.Compare(keys[i-1], keys[i]) >= 0 {
+			return base.Errorf(base.Config, "read of keys that do not ascend: %q before %q", keys[i-1], keys[i])
+		}
+	}
+	return nil
+}
+
+type groupRead struct {
+	shard *Shard
+	keys  [][]byte
+	found func(i int, value []byte) error
+
+	mu      sync.Mutex // held during found
+	missing []int      // indexes of the keys that need the object store
+	next    atomic.Int64
+}
+
+// iterator returns one that seeks keys as a whole: the comparer's prefix of a key is all of it, so the filters
+// of tables, which hold prefixes, answer for keys.
+func (r *groupRead) iterator(ctx context.Context) (_ *pebble.Iterator, err error) {
+	defer r.shard.recovered(&err)
+	return r.shard.db.NewIterWithContext(ctx, &pebble.IterOptions{UseL6Filters: true})
+}
+
+// fromCache answers what it can and collects the rest.
+func (r *groupRead) fromCache(ctx context.Context) (err error) {
+	it, err := r.iterator(context.WithValue(ctx, cacheOnlyKey{}, true))
+	if errors.Is(err, errNotCached) {
+		r.missing = make([]int, len(r.keys))
+		for i := range r.keys {
+			r.missing[i] = i
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = closeQuietly(it, err) }()
+	for i := range r.keys {
+		err := r.look(it, i)
+		if errors.Is(err, errNotCached) {
+			r.missing = append(r.missing, i)
+		} else if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// look looks up a key.
+func (r *groupRead) look(it *pebble.Iterator, i int) error {
+	value, ok, err := r.seek(it, r.keys[i])
+	if err != nil || !ok {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.found(i, value)
+}
+
+func (r *groupRead) seek(it *pebble.Iterator, key []byte) (value []byte, ok bool, err error) {
+	defer r.shard.recovered(&err)
+	if !it.SeekPrefixGE(key) {
+		return nil, false, it.Error()
+	}
+	value, err = it.ValueAndErr()
+	return value, err == nil, err
+}
+
+// closeQuietly closes an iterator whose errors have been seen already: Close only repeats the last one.
+func closeQuietly(it *pebble.Iterator, err error) error {
+	_ = it.Close()
+	return err
+}
+
+// fromStore reads the missing keys with as many readers as are free, at least one.
+func (r *groupRead) fromStore(ctx context.Context) error {
+	if len(r.missing) == 0 {
+		return nil
+	}
+	slots := r.shard.res.readers
+	select {
+	case slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for n := 1; ; n++ {
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if err := r.readMissing(ctx); err != nil {
+				cancel(err)
+			}
+		})
+		if n == len(r.missing) || !tryTake(slots) {
+			break
+		}
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+func tryTake(slots chan struct{}) bool {
+	select {
+	case slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// readMissing looks up missing keys until none is left.
+func (r *groupRead) readMissing(ctx context.Context) error {
+	it, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = it.Close() }()
+	for {
+		n := int(r.next.Add(1)) - 1
+		if n >= len(r.missing) {
+			return nil
+		}
+		if err := r.again(ctx, func() error { return r.look(it, r.missing[n]) }); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *groupRead) open(ctx context.Context) (it *pebble.Iterator, err error) {
+	err = r.again(ctx, func() (err error) { it, err = r.iterator(ctx); return err })
+	return it, err
+}
+
+// again repeats what fails because of someone else's context: readers of one block or table wait for whoever
+// began to load it, and share the error if that one gives up.
+func (r *groupRead) again(ctx context.Context, try func() error) error {
+	for {
+		err := try()
+		others := errors.Is(err, errNotCached) || errors.Is(err, context.Canceled) ||
+			errors.Is(err, context.DeadlineExceeded)
+		if !others || ctx.Err() != nil || r.shard.files.ctx.Err() != nil {
+			return err
+		}
+	}
+}

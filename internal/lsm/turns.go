@@ -1,0 +1,204 @@
+package lsm
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// A compaction that fails is tried again by Pebble at once, for ever. Its turn comes later and later instead.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 10 * time.Second
+)
+
+// turns decides when a database may compact: while compactions of the process are free, and after a pause that
+// doubles with each failure. It implements pebble.CompactionScheduler.
+//
+// Pebble calls it holding its own mutex, so a mutex here is never held while calling Pebble, with one
+// exception: granting, which Pebble takes no part in.
+type turns struct {
+	res *Resources
+
+	granting sync.Mutex // held while db is being called by the granter
+	gone     bool       // under granting
+
+	// under res.mu:
+	db      pebble.DBForCompaction
+	running int
+	pause   time.Duration
+	timer   *time.Timer // runs during a pause
+	left    bool        // the database is being closed
+}
+
+var _ pebble.CompactionScheduler = (*turns)(nil)
+
+// Register implements pebble.CompactionScheduler.
+func (t *turns) Register(_ int, db pebble.DBForCompaction) {
+	t.res.mu.Lock()
+	defer t.res.mu.Unlock()
+	t.db = db
+}
+
+// Unregister implements pebble.CompactionScheduler: no call of the database is made after it.
+func (t *turns) Unregister() {
+	t.res.mu.Lock()
+	delete(t.res.waiting, t)
+	t.left = true
+	t.endPause()
+	t.res.mu.Unlock()
+	t.granting.Lock()
+	t.gone = true
+	t.granting.Unlock()
+}
+
+// UpdateGetAllowedWithoutPermission implements pebble.CompactionScheduler.
+func (t *turns) UpdateGetAllowedWithoutPermission() { t.res.wake() }
+
+// TrySchedule implements pebble.CompactionScheduler. A database that is refused waits to be granted a turn.
+func (t *turns) TrySchedule() (bool, pebble.CompactionGrantHandle) {
+	t.res.mu.Lock()
+	defer t.res.mu.Unlock()
+	if t.take() {
+		return true, turn{t}
+	}
+	if !t.left {
+		t.res.waiting[t] = true
+	}
+	return false, nil
+}
+
+// take reserves a compaction, if one is free for the database. res.mu is held.
+func (t *turns) take() bool {
+	if t.left || t.res.free == 0 || t.timer != nil || t.running >= t.db.GetAllowedWithoutPermission() {
+		return false
+	}
+	t.res.free--
+	t.running++
+	return true
+}
+
+func (t *turns) giveBack() {
+	t.res.mu.Lock()
+	t.res.free++
+	t.running--
+	t.res.mu.Unlock()
+	t.res.wake()
+}
+
+// failed begins a pause. It may be called holding Pebble's mutex.
+func (t *turns) failed() {
+	t.res.mu.Lock()
+	defer t.res.mu.Unlock()
+	if t.left {
+		return
+	}
+	t.pause = min(max(2*t.pause, firstPause), lastPause)
+	t.endPause()
+	t.timer = time.AfterFunc(t.pause, func() {
+		t.res.mu.Lock()
+		t.timer = nil
+		t.res.mu.Unlock()
+		t.res.wake()
+	})
+}
+
+func (t *turns) succeeded() {
+	t.res.mu.Lock()
+	defer t.res.mu.Unlock()
+	t.pause = 0
+}
+
+func (t *turns) endPause() {
+	if t.timer != nil {
+		t.timer.Stop()
+		t.timer = nil
+	}
+}
+
+// turn is one granted compaction.
+type turn struct{ *turns }
+
+func (turn) Started()                                          {}
+func (turn) MeasureCPU(pebble.CompactionGoroutineKind)         {}
+func (turn) CumulativeStats(pebble.CompactionGrantHandleStats) {}
+func (t turn) Done()                                           { t.giveBack() }
+
+func (r *Resources) wake() {
+	select {
+	case r.poke <- struct{}{}:
+	default:
+	}
+}
+
+// grant gives free compactions to databases that wait, until the resources are closed.
+func (r *Resources) grant() {
+	defer close(r.done)
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-r.poke:
+		}
+		for _, t := range r.candidates() {
+			t.grant()
+		}
+	}
+}
+
+// candidates are the databases that wait, those with the most urgent compaction first.
+func (r *Resources) candidates() []*turns {
+	type candidate struct {
+		*turns
+		pebble.WaitingCompaction
+	}
+	r.mu.Lock()
+	var all []candidate
+	for t := range r.waiting {
+		all = append(all, candidate{turns: t})
+	}
+	r.mu.Unlock()
+	var wanting []candidate
+	for _, c := range all {
+		var wants bool
+		c.call(func(db pebble.DBForCompaction) { wants, c.WaitingCompaction = db.GetWaitingCompaction() })
+		if wants {
+			wanting = append(wanting, c)
+		}
+	}
+	slices.SortFunc(wanting, func(a, b candidate) int {
+		if a.Optional != b.Optional {
+			return map[bool]int{false: -1, true: 1}[a.Optional]
+		}
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(b.Score, a.Score))
+	})
+	var sorted []*turns
+	for _, c := range wanting {
+		sorted = append(sorted, c.turns)
+	}
+	return sorted
+}
+
+// call calls the database, unless it has gone.
+func (t *turns) call(f func(db pebble.DBForCompaction)) {
+	t.granting.Lock()
+	defer t.granting.Unlock()
+	if !t.gone {
+		f(t.db)
+	}
+}
+
+// grant starts a compaction, if one is free. A database that has no more waiting asks again by itself.
+func (t *turns) grant() {
+	t.call(func(db pebble.DBForCompaction) {
+		t.res.mu.Lock()
+		ok := t.take()
+		t.res.mu.Unlock()
+		if ok && !db.Schedule(turn{t}) {
+			t.giveBack()
+		}
+	})
+}

@@ -68,12 +68,13 @@ func output[T any](j *Job, n *plan.Node, index int) Stream[T] {
 // Option changes an operator's settings.
 type Option func(*plan.Node)
 
-// Parallelism sets the number of an operator's subtasks; operators without it have the job's.
+// Parallelism sets the number of an operator's subtasks, from 1 to the job's max parallelism; operators without it
+// have the job's.
 func Parallelism(subtasks int) Option {
 	return func(n *plan.Node) {
 		n.Parallelism = subtasks
 		if subtasks == 0 {
-			n.Parallelism = -1 // refused by the plan, which takes 0 for "the job's"
+			n.Parallelism = plan.NoSubtasks // 0 is "the job's" for the plan
 		}
 	}
 }

@@ -9,12 +9,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/coordinator"
 	"github.com/aquifer-stream/aquifer/internal/gcpace"
 )
 
@@ -26,7 +28,8 @@ const (
 	ExitFailed = 1
 	// ExitUsage: wrong usage or configuration; nothing has been touched.
 	ExitUsage = 2
-	// ExitInterrupted: stopped by a signal, after a last checkpoint; started again, the job goes on.
+	// ExitInterrupted: stopped by a signal, after a last checkpoint, or in the pause before a restart, when the last
+	// checkpoint is that before the failure; started again, the job goes on.
 	ExitInterrupted = 3
 )
 
@@ -63,6 +66,7 @@ func Main(build func(*Job) error) {
 // Execute runs a command whose work is running jobs and returns its exit code. Errors are printed on stderr.
 func Execute(command *cobra.Command, stderr io.Writer) int {
 	begun := false
+	refuseUnknownTopics(command)
 	onRun(command, func() { begun = true })
 	command.DisableSuggestions = true // an error is one line
 	c, err := command.ExecuteContextC(context.Background())
@@ -70,6 +74,22 @@ func Execute(command *cobra.Command, stderr io.Writer) int {
 		err = base.Errorf(base.Config, "%w (see %s --help)", err, c.CommandPath())
 	}
 	return ExitCode(err, command.Name(), stderr)
+}
+
+// refuseUnknownTopics makes help about a command that does not exist a mistake, as the command itself would be.
+func refuseUnknownTopics(command *cobra.Command) {
+	command.InitDefaultHelpCmd()
+	for _, c := range command.Commands() {
+		if c.Name() != "help" {
+			continue
+		}
+		c.Args = func(_ *cobra.Command, topic []string) error {
+			if _, rest, err := command.Find(topic); err != nil || len(rest) > 0 {
+				return fmt.Errorf("there is no help about %q", strings.Join(topic, " "))
+			}
+			return nil
+		}
+	}
 }
 
 // onRun has a function called before the work of a command, or of one below it, begins.
@@ -100,7 +120,7 @@ func ExitCode(err error, name string, stderr io.Writer) int {
 	return ExitFailed
 }
 
-// ErrInterrupted is returned for a run that a signal ended, after its last checkpoint.
+// ErrInterrupted is returned for a run that a signal ended, after its last checkpoint or before a restart.
 var ErrInterrupted = errors.New("interrupted")
 
 // AddFlags adds the flags for the options to a set, with their defaults.
@@ -124,7 +144,8 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 }
 
 // RunUntilSignal runs the job and reports progress on w, until its input ends or the process gets SIGINT or
-// SIGTERM: the job then takes a last checkpoint and ErrInterrupted is returned. A second signal ends it at once.
+// SIGTERM: the job then takes a last checkpoint, unless it waits to be restarted after a failure, and
+// ErrInterrupted is returned. A second signal ends it at once.
 // Unless GOGC is set, the garbage collector meanwhile runs as often as suits a job: when the heap has grown by what
 // there is to scan, and by 32 MiB at least.
 func RunUntilSignal(ctx context.Context, job *Job, o RunOptions, w io.Writer) (Result, error) {
@@ -164,7 +185,7 @@ func RunUntilSignal(ctx context.Context, job *Job, o RunOptions, w io.Writer) (R
 	close(done)
 	<-watched
 	status.end()
-	if err == nil && !result.Finished {
+	if err == nil && !result.Finished || errors.Is(err, coordinator.ErrStopped) { // that failure has been shown
 		err = ErrInterrupted
 		fmt.Fprintln(w, farewell(o.State, result.LastCheckpoint))
 	}
@@ -175,6 +196,9 @@ func RunUntilSignal(ctx context.Context, job *Job, o RunOptions, w io.Writer) (R
 func farewell(state string, checkpoint uint64) string {
 	if state == "" {
 		return "interrupted: state was in memory only, started again the job begins anew (--state keeps it)"
+	}
+	if checkpoint == 0 {
+		return "interrupted before the first checkpoint: started again, the job begins anew"
 	}
 	return fmt.Sprintf("interrupted after checkpoint %d: started again, the job goes on from there", checkpoint)
 }

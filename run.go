@@ -46,7 +46,8 @@ type RunOptions struct {
 	FlushAfter time.Duration
 	// AcceptLoss allows sources that cannot be replayed, such as standard input.
 	AcceptLoss bool
-	// Stop, when closed, ends the job after a checkpoint; started again, it goes on.
+	// Stop, when closed, ends the job after a checkpoint; started again, it goes on. In the pause before a restart
+	// there is no checkpoint to take: the job ends at once, with the failure that it was to be restarted after.
 	Stop <-chan struct{}
 	// OnEvent hears of checkpoints, restarts and progress. It must not block.
 	OnEvent func(Event)
@@ -128,6 +129,11 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 	})
 	if err != nil {
 		return Result{}, err
+	}
+	if o.State != "" && !o.hasCheckpoint(ctx, physical.Name) {
+		if err := discoverFirst(ctx, physical); err != nil {
+			return Result{}, err
+		}
 	}
 	objects, err := o.open()
 	if err != nil {

@@ -103,7 +103,7 @@ func TestMistakesOfTheGraphAreReportedTogether(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	for _, want := range []string{
-		`the same uid "numbers"`, "parallelism 1000 is not between 1 and", "parallelism -1 is not between",
+		`the same uid "numbers"`, "parallelism 1000 is not between 1 and", `operator "numbers": parallelism 0 is not between 1 and the max parallelism, 256`,
 		"float", "size is -1s: it must be positive", `the rows of "numbers" go nowhere`, `the rows of "windows" go nowhere`,
 	} {
 		if !strings.Contains(err.Error(), want) {

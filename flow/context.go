@@ -5,8 +5,12 @@ import (
 	"errors"
 )
 
-// Context is the record or timer that a function is processing. It is valid during the call it was passed
-// to, on the goroutine of that call.
+// Context is the record or timer that a function is processing. It, the state that is reached through it and the
+// timers it sets are for the call that it was passed to, and for the goroutine of that call.
+//
+// A use after the call is refused with [ErrOutsideCall], as long as no other call of the function is under way. What
+// cannot be detected: a goroutine that uses the Context while its call runs (a data race), and a Context that is
+// kept and used during a later call: it is the same one, and stands for that call's key.
 type Context struct {
 	// Context ends when the task must stop; pass it to calls that block.
 	context.Context
@@ -58,7 +62,8 @@ func (c *Context) Slot() (slot uint32, active bool) { return c.slot, c.active }
 func Key[K comparable](c *Context) K { return *c.engine.Key().(*K) }
 
 // RegisterEventTimer asks for a call of OnTimer for this key when event time reaches the given time, in
-// milliseconds. Registering a time twice is the same as once.
+// milliseconds. Registering a time twice is the same as once. At the end of a bounded input event time reaches
+// [EndOfTime], so every event timer fires, those included that OnTimer sets then.
 func (c *Context) RegisterEventTimer(time int64) error {
 	if !c.active {
 		return ErrOutsideCall
@@ -75,7 +80,9 @@ func (c *Context) CancelEventTimer(time int64) error {
 }
 
 // RegisterProcessingTimer asks for a call of OnTimer for this key when the machine's clock reaches the
-// given time, in milliseconds since 1970 UTC.
+// given time, in milliseconds since 1970 UTC. A job does not wait for its processing timers when its input ends:
+// those that are not due do not fire. They are in the last checkpoint, as state is, and fire when a job that goes on
+// from it still runs at their time.
 func (c *Context) RegisterProcessingTimer(time int64) error {
 	if !c.active {
 		return ErrOutsideCall

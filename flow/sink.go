@@ -39,7 +39,8 @@ type Writer[T any] interface {
 	Write(ctx context.Context, b *Batch[T]) error
 	// Prepare makes durable, but not visible, all that was written since the last Prepare.
 	Prepare(ctx context.Context, checkpoint uint64) (Prepared, error)
-	// Close releases what the writer holds and drops what was not prepared.
+	// Close releases what the writer holds and drops what was not prepared. Its context has mostly ended by then.
+	// An error is that of the run, also of one whose output has all been committed.
 	Close(ctx context.Context) error
 }
 

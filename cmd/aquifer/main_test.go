@@ -107,6 +107,8 @@ func TestMistakesAreOneLineAndExitCode2(t *testing.T) {
 	below, empty := filepath.Join(file, "x"), t.TempDir()
 	for _, c := range []struct{ args, want string }{
 		{"frobnicate", `unknown command "frobnicate" for "aquifer" (see aquifer --help)`},
+		{"help frobnicate", `there is no help about "frobnicate" (see aquifer help --help)`},
+		{"help checkpoint frobnicate", `there is no help about "checkpoint frobnicate"`},
 		{"nexmark", "accepts 1 arg(s), received 0 (see aquifer nexmark --help)"},
 		{"nexmark q1 q2", "accepts 1 arg(s), received 2"},
 		{"nexmark q99", `there is no query "q99"; there are q0, q1, q2,`},

@@ -106,7 +106,7 @@ func TestLinesOfEveryCompressionComeWithoutTheirEnds(t *testing.T) {
 func TestEveryLineIsReadOnceHoweverTheFileIsCut(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
-		lines := rapid.SliceOfN(rapid.StringMatching(`[a-z]{1,12}`), 0, 30).Draw(rt, "lines")
+		lines := rapid.SliceOfN(rapid.StringMatching(`[a-z]{0,12}`), 0, 30).Draw(rt, "lines")
 		end := rapid.SampledFrom([]string{"", "\n"}).Draw(rt, "end")
 		ending := rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(rt, "line end")
 		name := rapid.SampledFrom([]string{"x.txt", "x.gz", "x.zst"}).Draw(rt, "name")
@@ -114,8 +114,12 @@ func TestEveryLineIsReadOnceHoweverTheFileIsCut(t *testing.T) {
 		size := rapid.IntRange(1, 5).Draw(rt, "batch")
 		path := write(t, filepath.Join(dir, name), strings.Join(lines, ending)+end)
 		got, bad := readAll(t, Lines(path, ChunkSize(chunk)), size, rapid.Bool().Draw(rt, "reopen"))
-		if len(bad) > 0 || !slices.Equal(got, lines) && len(got)+len(lines) > 0 {
-			rt.Fatalf("lines %q, want %q, bad %v", got, lines, bad)
+		want := strings.Split(strings.Join(lines, "\n")+end, "\n")
+		if want[len(want)-1] == "" { // behind the last line end there is no line
+			want = want[:len(want)-1]
+		}
+		if len(bad) > 0 || !slices.Equal(got, want) {
+			rt.Fatalf("lines %q, want %q, bad %v", got, want, bad)
 		}
 	})
 }

@@ -156,7 +156,7 @@ func decompress(f *os.File, path string) (io.Reader, func(), error) {
 
 // Read implements flow.Reader.
 func (r *reader[T]) Read(_ context.Context, out *flow.Batch[T]) (flow.Status, error) {
-	for len(out.Rows) < cap(out.Rows) {
+	for len(out.Rows)+len(out.Bad) < cap(out.Rows) {
 		if r.chunk.To > 0 && r.lines.offset >= r.chunk.To {
 			return flow.End, nil
 		}
@@ -184,7 +184,7 @@ func (r *reader[T]) decode(line []byte, tooLong bool, at int64, out *flow.Batch[
 	switch {
 	case tooLong:
 		bad = fmt.Errorf("the line is longer than %d bytes", r.source.maxLine)
-	case len(line) == 0:
+	case len(line) == 0 && !r.decoder.empty:
 		return nil
 	default:
 		row := out.Next(flow.NoTime)

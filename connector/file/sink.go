@@ -60,14 +60,17 @@ func WriteCSV[T any](dir string, options ...SinkOption[T]) *Sink[T] {
 	s := newSink(dir, ".csv", func(dst []byte, row *T) ([]byte, error) {
 		return appendCSV(dst, columns.format(row))
 	}, options)
-	s.invalid = err
 	if err == nil {
-		s.header, s.invalid = appendCSV(nil, columns.names())
+		s.header, err = appendCSV(nil, columns.names())
 	}
+	s.invalid = errors.Join(s.invalid, err)
 	return s
 }
 
 func appendCSV(dst []byte, fields []string) ([]byte, error) {
+	if len(fields) == 1 && fields[0] == "" {
+		return append(dst, "\"\"\n"...), nil // an empty line would be no record
+	}
 	b := bytes.NewBuffer(dst)
 	w := csv.NewWriter(b)
 	err := w.Write(fields)
@@ -104,6 +107,9 @@ func newSink[T any](
 	suffix, ok := suffixes[s.method]
 	if !ok {
 		s.invalid = fmt.Errorf("there is no compression %q: use gzip or zstd", s.method)
+	}
+	if s.maxSize <= 0 {
+		s.invalid = errors.Join(s.invalid, fmt.Errorf("largest file size %d must be positive", s.maxSize))
 	}
 	s.extension += suffix
 	return s

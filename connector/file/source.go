@@ -38,6 +38,7 @@ func MaxLine(bytes int) Option { return func(s *settings) { s.maxLine = bytes } 
 // decoder makes rows of the lines of one file. It gets the header line first if the format has one.
 type decoder[T any] struct {
 	header func(line []byte) error // nil for a format without
+	empty  bool                    // empty lines are rows too
 	row    func(line []byte, row *T) error
 }
 
@@ -62,16 +63,20 @@ func newSource[T any](path string, whole bool, d func() decoder[T], options []Op
 	return s
 }
 
-// Lines returns a source of the lines of files, without their ends. The path is that of a file, a pattern as for
-// filepath.Glob, a directory, or "-" for standard input.
+// Lines returns a source of the lines of files, without their ends; empty lines are rows too. The path is that of
+// a file, a pattern as for filepath.Glob, a directory, or "-" for standard input.
 func Lines(path string, options ...Option) flow.Source[string] {
-	return Decode(path, func(line []byte, row *string) error {
-		*row = string(line)
-		return nil
-	}, options...)
+	text := func() decoder[string] {
+		return decoder[string]{empty: true, row: func(line []byte, row *string) error {
+			*row = string(line)
+			return nil
+		}}
+	}
+	return replayable(newSource(path, false, text, options))
 }
 
-// Decode returns a source of rows that a function makes of lines, which it must not keep. Paths are as for Lines.
+// Decode returns a source of rows that a function makes of lines, which it must not keep. Empty lines are passed
+// over. Paths are as for Lines.
 func Decode[T any](path string, decode func(line []byte, row *T) error, options ...Option) flow.Source[T] {
 	return replayable(newSource(path, false, func() decoder[T] { return decoder[T]{row: decode} }, options))
 }
@@ -82,8 +87,8 @@ func NDJSON[T any](path string, options ...Option) flow.Source[T] {
 }
 
 // CSV returns a source of structs from CSV with a header. Columns fill the exported fields that are named like
-// them, by the tag `csv:"name"` or like the field; other columns are passed over. A line is a record: quoted
-// fields have no line breaks. Paths are as for Lines.
+// them, by the tag `csv:"name"` or like the field; other columns, and empty lines, are passed over. A line is a
+// record: quoted fields have no line breaks. Paths are as for Lines.
 func CSV[T any](path string, options ...Option) flow.Source[T] {
 	columns, err := columnsOf[T]()
 	s := newSource(path, false, func() decoder[T] { return csvDecoder(columns) }, options)
@@ -169,6 +174,10 @@ func (s *Source[T]) splits(path string, known flow.Known) ([]flow.Split, error) 
 	}
 	if known.Has(splitID(path, 0)) {
 		return nil, nil
+	}
+	if !info.Mode().IsRegular() {
+		return nil, base.Errorf(base.Config, "%s is not a regular file (%s) and cannot be read again after a failure: "+
+			"redirect it to standard input and read that, with the path -", path, info.Mode().Type())
 	}
 	size := info.Size()
 	step := s.chunk

@@ -2,6 +2,7 @@ package base
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -81,5 +82,40 @@ func TestKindOfFindsTheOutermostKind(t *testing.T) {
 	}
 	if got := err.Error(); got != "outer: inner: deep" {
 		t.Errorf("text %q", got)
+	}
+}
+
+func TestAnErrorWithAKindIsStillTheErrorItWraps(t *testing.T) {
+	cause := errors.New("cause")
+	err := Errorf(Corrupt, "table %d: %w", 7, cause)
+	if !errors.Is(err, cause) || err.Error() != "table 7: cause" || KindOf(err) != Corrupt {
+		t.Errorf("%v of kind %v", err, KindOf(err))
+	}
+}
+
+func TestRangesOverlapWhenTheyShareAGroup(t *testing.T) {
+	r := KeyGroupRange{Start: 4, End: 8}
+	for _, c := range []struct {
+		other KeyGroupRange
+		want  bool
+	}{
+		{KeyGroupRange{0, 4}, false}, {KeyGroupRange{0, 5}, true}, {KeyGroupRange{5, 6}, true}, {KeyGroupRange{7, 9}, true},
+		{KeyGroupRange{8, 9}, false}, {KeyGroupRange{0, 99}, true}, {r, true},
+	} {
+		if r.Overlaps(c.other) != c.want || c.other.Overlaps(r) != c.want {
+			t.Errorf("%v and %v: want %v", r, c.other, c.want)
+		}
+	}
+}
+
+func TestARangeHasItsStartAndNotItsEnd(t *testing.T) {
+	r := KeyGroupRange{Start: 4, End: 8}
+	for g, want := range map[KeyGroup]bool{3: false, 4: true, 7: true, 8: false} {
+		if r.Contains(g) != want {
+			t.Errorf("%d in %v: want %v", g, r, want)
+		}
+	}
+	if r.Len() != 4 || r.String() != "[4,8)" {
+		t.Errorf("%v of %d", r, r.Len())
 	}
 }

@@ -12,7 +12,7 @@
 //     whole of backpressure.
 //   - A channel whose barrier has arrived delivers nothing before the barrier of every other channel has;
 //     then the barrier is delivered once. So what the subtask saw before a barrier is, on each channel,
-//     exactly what was sent before it.
+//     exactly what was sent before it. Barriers of different checkpoints are an error, and never taken for one.
 //   - The watermark delivered is the least of the channels' that are not idle, and never goes back.
 //   - Batches are handed over, not copied or encoded.
 package channel

@@ -34,6 +34,8 @@ type Gate struct {
 	// Owned by the receiving goroutine.
 	turn    int
 	aligned int
+	barrier Barrier // the one that is being aligned, while aligned > 0
+	broken  error   // the channels do not agree; nothing is delivered any more
 	state   []progress
 	current progress
 	pending []Event // expanded from one message, delivered up to next
@@ -72,11 +74,15 @@ func NewGate(channels, credit int) *Gate {
 func (g *Gate) Channels() int { return len(g.queues) }
 
 // Next returns the next event. When there is none it waits for one, for a signal on interrupt or for the
-// deadline (the zero time: none), and returns false after the latter two.
+// deadline (the zero time: none), and returns false after the latter two. Its errors are the context's cause, and
+// that channels brought barriers of different checkpoints.
 func (g *Gate) Next(ctx context.Context, interrupt <-chan struct{}, deadline time.Time) (Event, bool, error) {
 	for {
 		if e, ok := g.TryNext(); ok {
 			return e, true, nil
+		}
+		if g.broken != nil {
+			return Event{}, false, g.broken
 		}
 		woken, err := g.wait(ctx, interrupt, deadline)
 		if err != nil || !woken {
@@ -85,12 +91,15 @@ func (g *Gate) Next(ctx context.Context, interrupt <-chan struct{}, deadline tim
 	}
 }
 
-// TryNext returns the next event if there is one already.
+// TryNext returns the next event if there is one already. An error is left to Next.
 func (g *Gate) TryNext() (Event, bool) {
 	for {
 		if g.next < len(g.pending) {
 			g.next++
 			return g.pending[g.next-1], true
+		}
+		if g.broken != nil {
+			return Event{}, false
 		}
 		i, m, ok := g.take()
 		if !ok {
@@ -160,7 +169,7 @@ func (g *Gate) expand(i int, m Message) {
 		g.advance()
 	}
 	if m.Barrier != nil {
-		g.align(m.Barrier)
+		g.align(i, m.Barrier)
 	}
 }
 
@@ -187,8 +196,16 @@ func (g *Gate) advance() {
 	}
 }
 
-// align counts the barrier and, when it has come on all channels, delivers it and lets them go on.
-func (g *Gate) align(b *Barrier) {
+// align counts the barrier and, when it has come on all channels, delivers it and lets them go on. Barriers are
+// asked of all sources or of none, so those that meet are of one checkpoint; a snapshot between others would be of
+// no moment at all, and is refused.
+func (g *Gate) align(i int, b *Barrier) {
+	if g.aligned > 0 && *b != g.barrier {
+		g.broken = fmt.Errorf("channel %d brought the barrier %+v, and another channel %+v: restart from a checkpoint",
+			i, *b, g.barrier)
+		return
+	}
+	g.barrier = *b
 	g.aligned++
 	if g.aligned < len(g.queues) {
 		return

@@ -143,7 +143,7 @@ func (a *attempt) act(ctx context.Context, action checkpoint.Action) {
 	case checkpoint.Fail:
 		a.fail(errors.New(act.Cause))
 	case checkpoint.Finished:
-		a.result.Finished = act.Reason == checkpoint.ReasonEnd
+		a.result.Finished, a.over = act.Reason == checkpoint.ReasonEnd, true
 		a.worker.Finish()
 	}
 }

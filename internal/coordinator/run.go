@@ -45,6 +45,10 @@ type Result struct {
 	RowsRead, StateBytes                              int64
 }
 
+// ErrStopped is the error of a job that was stopped in the pause before a restart, beside the failure that it was to
+// be restarted after.
+var ErrStopped = errors.New("stopped before a restart")
+
 const (
 	// channelCredit is the number of batches that a channel holds.
 	channelCredit = 4
@@ -63,6 +67,7 @@ type run struct {
 	begin    time.Time
 	result   Result
 	rowsRead int64 // by attempts that have ended
+	over     bool  // the last checkpoint of the job is stored and committed
 }
 
 // Run runs the job until its input ends, it is stopped, the context ends or it fails for good.
@@ -121,13 +126,14 @@ func (r *run) open(ctx context.Context) (m *checkpoint.Manifest, err error) {
 	return m, err
 }
 
-// attempts runs the job again and again until it ends or has failed too often.
+// attempts runs the job again and again until it ends or has failed too often. A job that is stopped in the pause
+// after a failure ends with that failure: there was no last checkpoint.
 func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
 	failures := 0
 	for n := 1; ; n++ {
 		started := time.Now()
 		err := r.attempt(ctx, m, n)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || r.over {
 			return err
 		}
 		if time.Since(started) > forgiveAfter {
@@ -142,6 +148,8 @@ func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
 		r.OnEvent(Restarting{err, pause})
 		select {
 		case <-time.After(pause):
+		case <-r.Stop:
+			return fmt.Errorf("%w, after: %w", ErrStopped, err)
 		case <-ctx.Done():
 			return errors.Join(context.Cause(ctx), err)
 		}

@@ -31,7 +31,7 @@ const (
 // story is a job of one source and one sink, whose steps can be made to fail, and what was heard of it.
 type story struct {
 	Config
-	// at, if not nil, is asked at each step of the job: discover, read, prepare, commit, recover.
+	// at, if not nil, is asked at each step of the job: discover, read, prepare, commit, recover, close.
 	at func(step string) error
 	// rows is the number of rows in the source; 0 for no end.
 	rows int64
@@ -204,7 +204,7 @@ func (w *recorderWriter) Prepare(context.Context, uint64) (flow.Prepared, error)
 	return flow.Prepared{Committable: strconv.AppendInt(nil, w.last, 10)}, w.story.step("prepare")
 }
 
-func (w *recorderWriter) Close(context.Context) error { return nil }
+func (w *recorderWriter) Close(context.Context) error { return w.story.step("close") }
 
 // failing makes some of the steps of a kind fail, counted from 1.
 func failing(kind string, which func(n int) error) func(string) error {

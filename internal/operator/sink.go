@@ -71,5 +71,8 @@ func (s *Sink[T]) Close() error {
 	if s.writer == nil {
 		return nil
 	}
-	return s.writer.Close(s.env.Context)
+	if err := s.writer.Close(s.env.Context); err != nil {
+		return fmt.Errorf("sink %q: close: %w", s.env.Name, err)
+	}
+	return nil
 }

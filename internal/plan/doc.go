@@ -2,7 +2,7 @@
 // with a parallelism, joined by exchanges).
 //
 //	logical    source ─► map ─► key-by ─► aggregate ─► sink
-//	physical  [source ─► map] ══hash══► [aggregate ─► sink]   one task per chain, parallelism subtasks each
+//	physical  [source ─► map] ══hash══► [aggregate ─► sink] one task per chain, parallelism subtasks each
 //
 // What always holds:
 //

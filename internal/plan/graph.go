@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/aquifer-stream/aquifer/flow"
@@ -19,13 +20,16 @@ type Graph struct {
 	Mistakes []error
 }
 
+// NoSubtasks is the parallelism of a node for which 0 was asked: a mistake, to be told as such.
+const NoSubtasks = math.MinInt
+
 // Node is a logical operator.
 type Node struct {
 	// ID is its place in Graph.Nodes.
 	ID int
 	// UID identifies it in checkpoints, Name is for people.
 	UID, Name string
-	// Parallelism is the number of its subtasks; 0 means the job's.
+	// Parallelism is the number of its subtasks; 0 means the job's, and NoSubtasks that 0 was asked for.
 	Parallelism int
 	// Inputs are the streams it takes rows from: several make a union.
 	Inputs []Edge

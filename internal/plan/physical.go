@@ -122,8 +122,11 @@ func check(g *Graph, o Options) error {
 		}
 		uids[n.UID] = n.Name
 		if n.Parallelism < 0 || n.Parallelism > o.MaxParallelism {
-			add("operator %q: parallelism %d is not between 1 and the max parallelism, %d",
-				n.Name, n.Parallelism, o.MaxParallelism)
+			asked := n.Parallelism
+			if asked == NoSubtasks {
+				asked = 0
+			}
+			add("operator %q: parallelism %d is not between 1 and the max parallelism, %d", n.Name, asked, o.MaxParallelism)
 		}
 		for _, e := range n.Inputs {
 			used[e.From] = true

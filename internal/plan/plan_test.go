@@ -289,3 +289,13 @@ func TestAJobMayAcceptLoss(t *testing.T) {
 	end(g, "to", forward(from))
 	compile(t, g, Options{Parallelism: 1, MaxParallelism: 1, AcceptLoss: true})
 }
+
+func TestAnOperatorForWhichNoSubtasksWereAskedIsNotTakenForOneThatDidNotAsk(t *testing.T) {
+	g := &Graph{}
+	end(g, "to", forward(add(g, "map", forward(add(g, "from"))).by(NoSubtasks)))
+	_, err := Compile(g, twoOf)
+	want := "the job cannot run:\noperator \"map\": parallelism 0 is not between 1 and the max parallelism, 8"
+	if err == nil || err.Error() != want || base.KindOf(err) != base.Config {
+		t.Errorf("%v", err)
+	}
+}

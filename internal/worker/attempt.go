@@ -113,7 +113,8 @@ func New(ctx context.Context, c Config) (*Attempt, error) {
 // Finish ends the tasks of a job that has done its work: Run returns nil.
 func (a *Attempt) Finish() { a.cancel(ErrFinished) }
 
-// Run runs the tasks until one fails (its error), the context ends (its cause) or Finish is called (nil).
+// Run runs the tasks until one fails (its error), the context ends (its cause) or Finish is called (nil, or what
+// failed when the operators were closed).
 func (a *Attempt) Run() error {
 	defer a.cancel(nil)
 	ctx := a.ctx
@@ -121,7 +122,7 @@ func (a *Attempt) Run() error {
 	var failed firstError
 	run := func(f func(context.Context) error) {
 		group.Go(func() {
-			if err := f(ctx); err != nil && !errors.Is(err, ErrFinished) {
+			if err := unfinished(ctx, f(ctx)); err != nil {
 				failed.set(err)
 				a.cancel(err)
 			}
@@ -136,6 +137,22 @@ func (a *Attempt) Run() error {
 	}
 	group.Wait()
 	return failed.get()
+}
+
+// unfinished is what remains of an error without the end of a job that has finished.
+func unfinished(ctx context.Context, err error) error {
+	cutShort := errors.Is(context.Cause(ctx), ErrFinished) && errors.Is(err, context.Canceled)
+	if !cutShort && !errors.Is(err, ErrFinished) {
+		return err
+	}
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		var rest []error
+		for _, e := range all.Unwrap() {
+			rest = append(rest, unfinished(ctx, e))
+		}
+		return errors.Join(rest...)
+	}
+	return nil
 }
 
 // firstError keeps the first error it is given: what follows from it is of less interest.

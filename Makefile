@@ -2,7 +2,7 @@
 GO ?= go
 RACE = ./internal/... ./connector/... ./flow ./state ./window .
 
-.PHONY: build test race lint bench soak
+.PHONY: build test race lint bench soak metamorphic counts
 
 build:
 	CGO_ENABLED=0 $(GO) build -o aquifer ./cmd/aquifer
@@ -24,3 +24,11 @@ bench:
 
 soak: build
 	$(GO) test ./bench/kill -run TestKill -kills 100 -timeout 60m -v
+
+# Random histories of state until one goes wrong, or the time is over.
+metamorphic:
+	$(GO) test ./internal/lsm -run 'TestMetamorphic$$' -metamorphic.duration=10m -timeout 15m -v
+
+# Uploads, requests and tables of a state of 1 GB.
+counts:
+	$(GO) test ./internal/lsm -run TestCounts -counts.gigabyte -timeout 30m -v

@@ -1,6 +1,9 @@
 package aquifer
 
-import "github.com/aquifer-stream/aquifer/internal/coordinator"
+import (
+	"github.com/aquifer-stream/aquifer/internal/coordinator"
+	"github.com/aquifer-stream/aquifer/internal/metric"
+)
 
 // Event is something that happened to a running job: one of the types below.
 type Event = coordinator.Event
@@ -25,3 +28,6 @@ type CollectionFailed = coordinator.CollectionFailed
 
 // Restarting is the Event that a job failed and will be restarted from its last checkpoint.
 type Restarting = coordinator.Restarting
+
+// Sample is one number of those that a job tells of itself, with its name and labels: docs/metrics.md lists them.
+type Sample = metric.Sample

@@ -87,9 +87,9 @@ func inVirtualTime(t *testing.T, seed uint64, bug func(*numbers, *collected[stri
 
 func TestOutputIsExactlyOnceUnderFaultsEverywhere(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
-	seeds := uint64(300)
+	seeds := uint64(50)
 	if testing.Short() {
-		seeds = 50
+		seeds = 20
 	}
 	for i := range seeds {
 		if wrong := troubled(t, seed+i, nil); wrong != "" {

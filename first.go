@@ -7,23 +7,22 @@ import (
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint/store"
-	"github.com/aquifer-stream/aquifer/internal/objstore/dir"
+	"github.com/aquifer-stream/aquifer/internal/objstore"
+	"github.com/aquifer-stream/aquifer/internal/objstore/open"
 	"github.com/aquifer-stream/aquifer/internal/plan"
 )
 
 // hasCheckpoint reports whether a job would go on from what is in the state directory. It writes nothing. What it
 // cannot read counts as a checkpoint: opening it will say what is wrong.
 func (o RunOptions) hasCheckpoint(ctx context.Context, job string) bool {
-	objects, err := dir.Existing(o.State)
-	if err != nil {
-		return false
-	}
+	objects, err := open.Existing(ctx, o.State)
+	return err == nil && begun(ctx, objects, job)
+}
+
+// begun reports whether there is a checkpoint of the job, or something that cannot be read.
+func begun(ctx context.Context, objects objstore.Store, job string) bool {
 	s, err := store.Open(ctx, objects, job)
-	if err != nil {
-		return true
-	}
-	m, err := s.Latest(ctx)
-	return err != nil || m != nil
+	return err != nil || s.Known() > 0
 }
 
 // discoverFirst asks the sources of a job without a checkpoint for their splits while nothing has been created, so

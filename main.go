@@ -127,7 +127,7 @@ var ErrInterrupted = errors.New("interrupted")
 func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 	d := RunOptions{}.withDefaults()
 	f.StringVar(&o.State, "state", "",
-		"directory that state is kept in: started again with it, the job goes on (default: in memory)")
+		"directory or s3://bucket/prefix that state is kept in: started again with it, the job goes on (default: in memory)")
 	f.IntVar(&o.Parallelism, "parallelism", d.Parallelism, "subtasks of each operator")
 	f.IntVar(&o.MaxParallelism, "max-parallelism", d.MaxParallelism, "number of key groups, for the life of the state")
 	f.DurationVar(&o.CheckpointInterval, "checkpoint-interval", d.CheckpointInterval,
@@ -138,7 +138,8 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.Retain, "retain", d.Retain, "checkpoints to keep")
 	f.Uint64Var(&o.From, "from", 0, "restore this checkpoint instead of the latest")
 	f.IntVar(&o.Restarts, "restarts", d.Restarts, "restarts in a row before a failing job gives up (negative: none)")
-	f.Int64Var(&o.Memory, "memory", 0, "bound on the memory of keyed state in bytes (0: none)")
+	f.Int64Var(&o.Memory, "memory", 0,
+		"bound on the memory of keyed state in bytes; the rest is read from --state when it is needed (0: none)")
 	f.DurationVar(&o.FlushAfter, "flush-after", d.FlushAfter, "longest wait of a row for its batch to fill")
 	f.BoolVar(&o.AcceptLoss, "accept-loss", false, "allow sources that cannot be read again after a failure")
 }

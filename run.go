@@ -1,6 +1,7 @@
 package aquifer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,16 +12,16 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/coordinator"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
-	"github.com/aquifer-stream/aquifer/internal/objstore/dir"
-	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
+	"github.com/aquifer-stream/aquifer/internal/objstore/open"
 	"github.com/aquifer-stream/aquifer/internal/plan"
 )
 
 // RunOptions say how a job is run. The zero value is ready to use: everything has a default.
 type RunOptions struct {
-	// State is the directory that checkpoints are kept in; a job started again with the same
-	// directory goes on where the last checkpoint was. Empty keeps state in memory: a job then
-	// survives failures of its tasks, but not of the process.
+	// State is where checkpoints are kept: a directory, or s3://bucket/prefix with the parameters region, endpoint and
+	// path-style, as in s3://bucket/prefix?endpoint=http://localhost:9000&path-style=true; credentials come from the
+	// environment, as of other programs that use S3. A job started again with the same State goes on where the last
+	// checkpoint was. Empty keeps state in memory: a job then survives failures of its tasks, but not of the process.
 	State string
 	// Parallelism is the number of subtasks of operators without their own; default: the number of CPUs.
 	Parallelism int
@@ -40,7 +41,9 @@ type RunOptions struct {
 	// Restarts is how many times in a row a failed job is restarted from its last checkpoint, with
 	// exponential backoff, before it gives up; default 10, negative for never.
 	Restarts int
-	// Memory bounds the memory of keyed state in bytes; zero for no bound.
+	// Memory bounds the memory of keyed state in bytes; zero for no bound. What does not fit is read from State when it
+	// is needed. Blocks of tables take up to a quarter of it, and changes on their way to State an eighth for each
+	// subtask, on top.
 	Memory int64
 	// FlushAfter bounds how long a row waits for its batch to fill; default 10 ms.
 	FlushAfter time.Duration
@@ -71,6 +74,8 @@ type Result struct {
 	RowsRead int64 `json:"rows_read"`
 	// StateBytes is the size of the tables of the last checkpoint.
 	StateBytes int64 `json:"state_bytes"`
+	// Metrics are the numbers that the job told of itself at its end: docs/metrics.md explains them.
+	Metrics []Sample `json:"-"`
 }
 
 // withDefaults fills in what is zero.
@@ -135,12 +140,13 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 			return Result{}, err
 		}
 	}
-	objects, err := o.open()
+	objects, err := o.open(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	r, err := coordinator.Run(ctx, coordinator.Config{
 		Plan: physical, Objects: objects, Budget: keyed.NewBudget(o.Memory),
+		MaxDirty: o.maxDirty(), BlockCache: o.blockCache(),
 		Interval: max(0, o.CheckpointInterval), Timeout: o.CheckpointTimeout,
 		Tolerated: max(0, o.TolerateFailures), Retain: o.Retain, From: o.From, Restarts: max(0, o.Restarts),
 		FlushAfter: o.FlushAfter, Stop: o.Stop, OnEvent: o.OnEvent,
@@ -148,13 +154,33 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 	return Result(r), err
 }
 
-// open returns the store that the job's state is kept in.
-func (o RunOptions) open() (objstore.Store, error) {
-	switch {
-	case o.objects != nil:
-		return o.objects, nil
-	case o.State == "":
-		return mem.New(), nil
+const (
+	mib = 1 << 20
+	// The defaults for jobs without a bound on memory.
+	defaultDirty, defaultBlockCache = 256 * mib, 64 * mib
+)
+
+// maxDirty is how many bytes of changes an operator's subtask keeps before it writes them out: the memory for them
+// comes on top of that for state.
+func (o RunOptions) maxDirty() int64 {
+	if o.Memory == 0 {
+		return defaultDirty
 	}
-	return dir.Open(o.State)
+	return min(defaultDirty, max(64<<10, o.Memory/8))
+}
+
+// blockCache is the memory for blocks of tables, which comes on top of that for state.
+func (o RunOptions) blockCache() int64 {
+	if o.Memory == 0 {
+		return defaultBlockCache
+	}
+	return min(defaultBlockCache, max(8*mib, o.Memory/4))
+}
+
+// open returns the store that the job's state is kept in.
+func (o RunOptions) open(ctx context.Context) (objstore.Store, error) {
+	if o.objects != nil {
+		return o.objects, nil
+	}
+	return open.Store(ctx, cmp.Or(o.State, open.Memory))
 }

@@ -223,18 +223,6 @@ func TestAJobEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestStateThatExceedsTheMemoryIsAClearError(t *testing.T) {
-	job := NewJob("large")
-	s := From(job, "numbers", numbers{end: 1 << 40, splits: 1, batch: 1000})
-	counts := Process(KeyBy(s, identity), "count", func() ProcessFunc[int64, string] { return &counter{} })
-	To(counts, "out", newCollected[string]())
-	_, err := job.Run(t.Context(), RunOptions{Memory: 4 << 20})
-	if base.KindOf(err) != base.Config || !strings.Contains(err.Error(), `operator "count"`) ||
-		!strings.Contains(err.Error(), "--memory") {
-		t.Errorf("%v", err)
-	}
-}
-
 // objectsOf is the content of a store as text.
 func objectsOf(t *testing.T, s objstore.Store) (text string) {
 	t.Helper()

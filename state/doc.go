@@ -1,4 +1,5 @@
-// Package state is the keyed state that process functions keep: values and maps, one for each key.
+// Package state is the keyed state that process functions keep for each key: values and maps, lists, and values
+// and accumulators that are only added to (Reducing and Aggregating).
 //
 // State is declared in Open and used with the Context of the call:
 //
@@ -16,8 +17,10 @@
 // What always holds:
 //
 //   - A state belongs to one operator and one key: the key of the record or timer being processed.
-//   - State changes only through Set, Update and the like. A value that Get returned is a copy (what its
+//   - State changes only through Set, Update, Add and the like. A value that Get returned is a copy (what its
 //     slices, maps and pointers lead to is shared and must not be changed).
+//   - What is not in memory is read when it is needed. To append to a list, to add to a Reducing or an
+//     Aggregating, and to set or remove an entry of a map needs nothing to be read.
 //   - Every access is a point where records of other keys may run: what a function keeps in fields of its own
 //     across one is shared between records.
 //   - The name of a state is its identity in checkpoints; its type may gain, lose and reorder fields.

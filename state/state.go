@@ -105,8 +105,7 @@ func (m Map[MK, V]) Get(ctx *flow.Context, key MK) (value V, ok bool, err error)
 	if !active {
 		return value, false, flow.ErrOutsideCall
 	}
-	value, ok = m.entries.Get(keyed.Slot(slot), key)
-	return value, ok, nil
+	return m.entries.Get(keyed.Slot(slot), key)
 }
 
 // Set puts an entry into the key's map.
@@ -135,7 +134,7 @@ func (m Map[MK, V]) Len(ctx *flow.Context) (int, error) {
 	if !active {
 		return 0, flow.ErrOutsideCall
 	}
-	return m.entries.Len(keyed.Slot(slot)), nil
+	return m.entries.Len(keyed.Slot(slot))
 }
 
 // All yields the entries of the key's map in no particular order. The map must not be changed meanwhile.
@@ -144,7 +143,7 @@ func (m Map[MK, V]) All(ctx *flow.Context) (iter.Seq2[MK, V], error) {
 	if !active {
 		return nil, flow.ErrOutsideCall
 	}
-	return m.entries.All(keyed.Slot(slot)), nil
+	return m.entries.All(keyed.Slot(slot))
 }
 
 // Clear empties the key's map.
@@ -153,6 +152,5 @@ func (m Map[MK, V]) Clear(ctx *flow.Context) error {
 	if !active {
 		return flow.ErrOutsideCall
 	}
-	m.entries.Clear(keyed.Slot(slot))
-	return nil
+	return m.entries.Clear(keyed.Slot(slot))
 }

@@ -20,9 +20,13 @@ import (
 type Program struct {
 	// Name is for messages.
 	Name string
-	// Command returns the job's command with its state and output in the given directories.
-	Command func(state, out string) *exec.Cmd
+	// Command returns the job's command with its state at the given place and output in a directory.
+	Command func(place, out string) *exec.Cmd
 }
+
+// State is where the state of a job is: the place as the job knows it, and the directory in which its objects can be
+// seen from outside. They are the same, unless a server is in front of the directory.
+type State struct{ Place, Dir string }
 
 // Report says what a series of kills met.
 type Report struct {
@@ -34,7 +38,7 @@ type Report struct {
 
 // Run runs the program and kills it until it has been killed often enough, then lets it finish. Each run must
 // complete a checkpoint before its kill counts.
-func (p Program) Run(ctx context.Context, kills int, rng *rand.Rand, state, out string) (Report, error) {
+func (p Program) Run(ctx context.Context, kills int, rng *rand.Rand, state State, out string) (Report, error) {
 	var r Report
 	for r.Kills < kills {
 		killed, between, err := p.once(ctx, rng, state, out)
@@ -52,12 +56,12 @@ func (p Program) Run(ctx context.Context, kills int, rng *rand.Rand, state, out 
 			r.Between++
 		}
 	}
-	return r, p.Finish(ctx, state, out)
+	return r, p.Finish(ctx, state.Place, out)
 }
 
 // Finish runs the program to its end.
-func (p Program) Finish(ctx context.Context, state, out string) error {
-	c := p.Command(state, out)
+func (p Program) Finish(ctx context.Context, place, out string) error {
+	c := p.Command(place, out)
 	var output bytes.Buffer
 	c.Stdout, c.Stderr = &output, &output
 	if err := runContext(ctx, c); err != nil {
@@ -85,8 +89,8 @@ const (
 
 // once starts the program and kills it: half of the time at a random moment after its first commit, half of
 // the time as soon as the head has advanced and its output is not all visible yet.
-func (p Program) once(ctx context.Context, rng *rand.Rand, state, out string) (outcome, bool, error) {
-	c := p.Command(state, out)
+func (p Program) once(ctx context.Context, rng *rand.Rand, state State, out string) (outcome, bool, error) {
+	c := p.Command(state.Place, out)
 	var output bytes.Buffer
 	c.Stdout, c.Stderr = &output, &output
 	if err := c.Start(); err != nil {
@@ -94,7 +98,7 @@ func (p Program) once(ctx context.Context, rng *rand.Rand, state, out string) (o
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
-	watch := watcher{state: state, out: out}
+	watch := watcher{state: state.Dir, out: out}
 	armed, err := watch.untilCommit(ctx, ended)
 	if err != nil || !armed {
 		if errors.Is(err, errEnded) {

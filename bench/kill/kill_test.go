@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/objstore/gateway"
 )
 
 var (
@@ -21,42 +23,79 @@ var (
 )
 
 func TestKilledJobsWriteWhatAnUndisturbedRunWrites(t *testing.T) {
+	n := killsOf(t)
+	disturbAll(t, programs(t, n), n, func(string) State {
+		dir := filepath.Join(t.TempDir(), "state")
+		return State{dir, dir}
+	})
+}
+
+// With a small part of its state in memory and the rest on a real S3 server, a job is as right as in a directory.
+func TestKilledJobsOnAnObjectStoreWriteWhatAnUndisturbedRunWrites(t *testing.T) {
+	n := killsOf(t)
+	server := gateway.Start(t)
+	server.Setenv(t)
+	var bounded []Program
+	for _, p := range programs(t, n) {
+		inner := p.Command
+		p.Command = func(place, out string) *exec.Cmd {
+			c := inner(place, out)
+			c.Args = append(c.Args, "--memory", memoryOf[p.Name], "--max-parallelism", "8")
+			return c
+		}
+		if p.Name != "q5" { // whose state is never large
+			bounded = append(bounded, p)
+		}
+	}
+	disturbAll(t, bounded, n, func(name string) State { return State{server.Place(name), server.Dir(name)} })
+}
+
+// memoryOf is about a quarter of what the state of a job takes.
+var memoryOf = map[string]string{"q18": "8000000", "weblog": "200000"}
+
+func killsOf(t *testing.T) int {
+	t.Helper()
+	t.Logf("seed %d", *seed)
 	if testing.Short() {
 		t.Log("killing real processes takes long: a short run does it once for each program")
-		*kills = 3
+		return 3
 	}
-	t.Logf("seed %d", *seed)
+	return *kills
+}
+
+// disturbAll disturbs programs as often as is wanted in all.
+func disturbAll(t *testing.T, programs []Program, kills int, stateOf func(name string) State) {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(*seed, 0))
-	programs := programs(t, *kills)
 	var sum Report
 	for _, p := range programs {
-		r := disturb(t, p, (*kills+len(programs)-1)/len(programs), rng)
+		r := disturb(t, p, (kills+len(programs)-1)/len(programs), rng, stateOf(p.Name))
 		t.Logf("%s: %d kills, %d of them between the head's advance and the commit, %d too early to count",
 			p.Name, r.Kills, r.Between, r.Early)
 		sum.Kills += r.Kills
 		sum.Between += r.Between
 	}
 	if sum.Kills >= 50 && sum.Between*5 < sum.Kills {
-		t.Errorf("only %d of %d kills fell between the head's advance and the commit: less than a fifth", sum.Between, sum.Kills)
+		t.Errorf("only %d of %d kills fell between the head's advance and the commit: less than a fifth",
+			sum.Between, sum.Kills)
 	}
 }
 
 // disturb runs a program undisturbed and killed, and compares.
-func disturb(t *testing.T, p Program, kills int, rng *rand.Rand) Report {
+func disturb(t *testing.T, p Program, kills int, rng *rand.Rand, state State) Report {
 	t.Helper()
 	dir := t.TempDir()
 	calm, killed := filepath.Join(dir, "calm"), filepath.Join(dir, "killed")
 	if err := p.Finish(t.Context(), filepath.Join(dir, "calm-state"), calm); err != nil {
 		t.Fatal(err)
 	}
-	state := filepath.Join(dir, "state")
 	r, err := p.Run(t.Context(), kills, rng, state, killed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	compare(t, p.Name, calm, killed)
-	verify(t, state)
-	restoreEach(t, p, state, killed)
+	verify(t, state.Place)
+	restoreEach(t, p, state.Dir, killed)
 	return r
 }
 
@@ -175,9 +214,11 @@ func programs(t *testing.T, kills int) []Program {
 	// comes with every event, so its events are paced. Which changes q18 makes on the way to its result depends on
 	// how events of two sources interleave: only one subtask gives the same output each time.
 	q5 := nexmark("q5", "--parallelism", "2", "--events", fmt.Sprint(4_000_000+3_000_000*kills/3))
-	q18 := nexmark("q18", "--parallelism", "1", "--pace", "--rate", "50000", "--events", fmt.Sprint(100_000+20_000*kills/3))
+	q18 := nexmark("q18", "--parallelism", "1", "--pace", "--rate", "50000",
+		"--events", fmt.Sprint(100_000+20_000*kills/3))
 	weblog := Program{Name: "weblog", Command: func(state, out string) *exec.Cmd {
-		c := exec.Command(build(t, "examples/weblog"), "--state", state, "--parallelism", "2", "--checkpoint-interval", "40ms")
+		c := exec.Command(build(t, "examples/weblog"), "--state", state, "--parallelism", "2",
+			"--checkpoint-interval", "40ms")
 		c.Env = append(os.Environ(), "WEBLOG_INPUT="+input, "WEBLOG_OUTPUT="+out)
 		return c
 	}}

@@ -17,31 +17,33 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/checkpoint/store"
 	"github.com/aquifer-stream/aquifer/internal/lsm"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
-	"github.com/aquifer-stream/aquifer/internal/objstore/dir"
+	"github.com/aquifer-stream/aquifer/internal/objstore/open"
 )
 
 func checkpointCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "checkpoint",
-		Short: "Inspect the checkpoints in a state directory",
-		Long: `Inspect the checkpoints in a state directory. Nothing is changed, so this is safe while the job runs.
+		Short: "Inspect the checkpoints of a job",
+		Long: `Inspect the checkpoints of a job, whose state is in a directory or at s3://bucket/prefix. But for gc nothing is changed,
+so this is safe while the job runs.
 
 A job started with --from N goes on from checkpoint N.`,
 		Example: `  aquifer checkpoint list DIR
   aquifer checkpoint show DIR 12
-  aquifer checkpoint verify DIR`,
+  aquifer checkpoint verify s3://bucket/prefix
+  aquifer checkpoint gc --dry-run DIR`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON, as show always does")
-	c.AddCommand(listCommand(&asJSON), showCommand(), verifyCommand(&asJSON))
+	c.AddCommand(listCommand(&asJSON), showCommand(), verifyCommand(&asJSON), collectCommand(&asJSON))
 	return c
 }
 
 // openState opens an existing state directory to read.
 func openState(ctx context.Context, path string) (objstore.Store, *store.Store, error) {
-	objects, err := dir.Existing(path)
+	objects, err := open.Existing(ctx, path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,7 +53,7 @@ func openState(ctx context.Context, path string) (objstore.Store, *store.Store, 
 
 func listCommand(asJSON *bool) *cobra.Command {
 	return &cobra.Command{
-		Use: "list DIR", Short: "List the checkpoints that can be restored", Args: cobra.ExactArgs(1),
+		Use: "list STATE", Short: "List the checkpoints that can be restored", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			_, s, err := openState(c.Context(), args[0])
 			if err != nil {
@@ -90,7 +92,7 @@ func printEntries(w io.Writer, entries []store.Entry) error {
 
 func showCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show DIR [CHECKPOINT]", Short: "Print a checkpoint's manifest as JSON", Args: cobra.RangeArgs(1, 2),
+		Use: "show STATE [CHECKPOINT]", Short: "Print a checkpoint's manifest as JSON", Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			_, s, err := openState(c.Context(), args[0])
 			if err != nil {
@@ -125,7 +127,7 @@ func manifest(ctx context.Context, s *store.Store, args []string) (*checkpoint.M
 
 func verifyCommand(asJSON *bool) *cobra.Command {
 	return &cobra.Command{
-		Use: "verify DIR", Short: "Check every object of every checkpoint: existence, length, checksum",
+		Use: "verify STATE", Short: "Check every object of every checkpoint: existence, length, checksum",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			objects, s, err := openState(c.Context(), args[0])
@@ -192,7 +194,7 @@ func verifyOne(
 	for _, t := range m.Tables() {
 		if _, ok := checked[t.Name]; !ok {
 			checked[t.Name] = lsm.VerifyTable(ctx, objects, lsm.TableInfo{
-				Name: t.Name, Bytes: t.Bytes, Entries: t.Entries, CRC: t.CRC,
+				Name: t.Name, Bytes: t.Bytes, CRC: t.CRC,
 			})
 		}
 		if err := checked[t.Name]; err != nil {

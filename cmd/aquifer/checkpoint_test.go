@@ -170,15 +170,6 @@ func damagedTable(t *testing.T, change func([]byte) []byte) (state, table string
 	return state, table
 }
 
-// Trying again does not help, and the reason would scroll away.
-func TestAJobWithADamagedTableFailsAtOnce(t *testing.T) {
-	state, table := damagedTable(t, flip)
-	r := command(t, "nexmark", "q18", "--events", "2000", "--state", state)
-	if r.Code != 1 || !strings.Contains(r.Stderr, table) || strings.Contains(r.Stderr, "restarting") {
-		t.Errorf("exit code %d: %s", r.Code, r.Stderr)
-	}
-}
-
 func TestADamagedManifestIsNamedAndTheCheckpointBeforeItOffered(t *testing.T) {
 	state := bench(t)
 	all := programtest.Parse[[]store.Entry](t, succeed(t, "checkpoint", "list", state, "--json"))

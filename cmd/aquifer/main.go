@@ -19,10 +19,11 @@ Exit codes: 0 done; 1 failed; 2 wrong usage or configuration, nothing has been t
 checkpoint, to be continued by starting it again.`,
 		Example: `  aquifer quickstart
   aquifer nexmark q5 --events 10000000 --json
+  aquifer bench state
   aquifer checkpoint list DIR`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(quickstartCommand(), nexmarkCommand(), checkpointCommand())
+	root.AddCommand(quickstartCommand(), nexmarkCommand(), benchCommand(), checkpointCommand())
 	os.Exit(aquifer.Execute(root, os.Stderr))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -17,14 +18,17 @@ func TestHelpShowsTheCommandsWithExamples(t *testing.T) {
 	}{
 		{[]string{"help"}, []string{
 			"Examples:\n  aquifer quickstart\n  aquifer nexmark q5", "  aquifer checkpoint list DIR\n",
-			"  checkpoint ", "  nexmark ", "  quickstart ",
+			"  bench ", "  checkpoint ", "  nexmark ", "  quickstart ",
 			"Exit codes: 0 done; 1 failed; 2 wrong usage or configuration", "3 interrupted",
 		}},
 		{nil, []string{"Examples:", "Available Commands:"}},
 		{[]string{"help", "nexmark"}, []string{"Examples:\n  aquifer nexmark q5\n", "q0, q1, q2, q5", "--state"}},
 		{[]string{"quickstart", "--help"}, []string{"Examples:\n  aquifer quickstart\n", "Ctrl-C", "(default 2s)"}},
+		{[]string{"bench"}, []string{"Examples:\n  aquifer bench state\n", "  checkpoint ", "  state "}},
+		{[]string{"bench", "state", "--help"}, []string{"  aquifer bench state --keys", "(default 20ms)", "misses of a batch"}},
+		{[]string{"bench", "checkpoint", "--help"}, []string{"  aquifer bench checkpoint --memory", "(default 1s)"}},
 		{[]string{"checkpoint"}, []string{"Examples:\n  aquifer checkpoint list DIR\n", "  show ", "  verify "}},
-		{[]string{"checkpoint", "verify", "--help"}, []string{"aquifer checkpoint verify DIR", "--json"}},
+		{[]string{"checkpoint", "verify", "--help"}, []string{"aquifer checkpoint verify STATE", "--json"}},
 	} {
 		out := succeed(t, c.args...).Stdout
 		for _, want := range c.want {
@@ -47,7 +51,7 @@ func TestNexmarkPrintsTheKnownResult(t *testing.T) {
 			t.Errorf("%s: something was not measured: %+v", query, got)
 		}
 		known := report{Query: query, Events: 1_000_000, Rows: got.Rows, Parallelism: 2, Finished: true}
-		if got.CheckpointsCompleted < 1 || got.outcome() != known.outcome() {
+		if got.CheckpointsCompleted < 1 || !reflect.DeepEqual(got.outcome(), known.outcome()) {
 			t.Errorf("%s: %+v, want %+v", query, got, known)
 		}
 	}
@@ -120,6 +124,11 @@ func TestMistakesAreOneLineAndExitCode2(t *testing.T) {
 		{"nexmark q1 --events 1 --from 7", "has no checkpoint 7: it has none"},
 		{"quickstart now", `"now"`},
 		{"quickstart --state " + below, "state directory " + below + " cannot be used: "},
+		{"bench frobnicate", `unknown command "frobnicate" for "aquifer bench"`},
+		{"bench state 4", `unknown command "4" for "aquifer bench state"`},
+		{"bench state --ratio 0.5", "ratio 0.5: the state must be larger than the memory"},
+		{"bench state --ratio many", `invalid argument "many" for "--ratio" flag`},
+		{"bench checkpoint --rate 0", "0 records a second and 5 checkpoints: there must be some"},
 		{"checkpoint frobnicate", `unknown command "frobnicate" for "aquifer checkpoint"`},
 		{"checkpoint list", "accepts 1 arg(s), received 0"},
 		{"checkpoint list " + empty, empty + " is not a state directory"},
@@ -143,5 +152,27 @@ func TestTheStateOfAnotherJobIsRefused(t *testing.T) {
 	r := command(t, "nexmark", "q2", "--events", "10", "--state", state)
 	if r.Code != 2 || !strings.Contains(r.Stderr, `the state of job "nexmark-q1", not of "nexmark-q2"`) {
 		t.Errorf("exit code %d: %s", r.Code, r.Stderr)
+	}
+}
+
+func TestNexmarkPrintsTheMetricsThatAreDocumented(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "metrics.md"))
+	must(t, err)
+	r := programtest.Parse[report](t, succeed(t, "nexmark", "q18", "--events", "5000", "--json", "--parallelism", "1"))
+	told := map[string]bool{}
+	for identity := range r.Metrics {
+		name, _, _ := strings.Cut(identity, "{")
+		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+			name = strings.TrimSuffix(name, suffix)
+		}
+		if told[name] = true; !strings.Contains(string(text), "\n| `"+name+"` |") {
+			t.Errorf("%s is not in docs/metrics.md", identity)
+		}
+	}
+	if want := strings.Count(string(text), "\n| `aquifer_"); len(told) != want {
+		t.Errorf("%d metrics are told, %d documented", len(told), want)
+	}
+	if n := r.Metrics["aquifer_checkpoints_completed_total"]; n != float64(r.CheckpointsCompleted) {
+		t.Errorf("%g checkpoints", n)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer"
 	source "github.com/aquifer-stream/aquifer/connector/nexmark"
+	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/nexmark"
 )
 
@@ -36,6 +37,8 @@ type report struct {
 	Restarts             int     `json:"restarts"`
 	StateBytes           int64   `json:"state_bytes"`
 	Finished             bool    `json:"finished"`
+	// Metrics are numbers by name{labels}, as docs/metrics.md lists them.
+	Metrics map[string]float64 `json:"metrics"`
 }
 
 // nexmarkFlags are the flags of the nexmark command.
@@ -105,6 +108,7 @@ func newReport(q nexmark.Query, result aquifer.Result, out *nexmark.Output) repo
 		Query: q.Name, Events: result.RowsRead, Rows: rows, ResumedFrom: result.ResumedFrom,
 		CheckpointsCompleted: result.CheckpointsCompleted, CheckpointsFailed: result.CheckpointsFailed,
 		Restarts: result.Restarts, StateBytes: result.StateBytes, Finished: result.Finished,
+		Metrics: metric.Map(result.Metrics),
 	}
 	if out.Hashed() {
 		text := nexmark.HashText(hash)

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -10,21 +11,26 @@ import (
 
 // Assignment is what a new subtask gets of an old checkpoint.
 type Assignment struct {
+	// Checkpoint is the number of the old checkpoint.
+	Checkpoint uint64
 	// Range are the key groups of the new subtask.
 	Range base.KeyGroupRange
-	// Tables are those of all old subtasks that shared key groups with it: to be applied subtask by subtask,
-	// each oldest first. They may hold key groups that are not the new subtask's.
-	Tables []RangeTable
+	// Shards are the keyed state of all old subtasks that shared key groups with it. They may have key groups that are
+	// not the new subtask's.
+	Shards []Shard
+	// Namespaces are those of all of them, ascending.
+	Namespaces []int64
 	// Watermarks are the event times of those old subtasks.
 	Watermarks []RangeWatermark
 	Splits     []Split
 	SinkStates [][]byte
 }
 
-// RangeTable is a table with the key groups of the subtask that wrote it.
-type RangeTable struct {
-	Table
-	Range base.KeyGroupRange
+// Shard is the keyed state of a subtask.
+type Shard struct {
+	Range  base.KeyGroupRange
+	Tables []Table
+	Meta   []byte
 }
 
 // RangeWatermark is the event time that key groups had come to.
@@ -70,9 +76,10 @@ func Assign(op Operator, parallelism, maxParallelism int) []Assignment {
 					all[s].Watermarks = append(all[s].Watermarks, w)
 				}
 			}
-			for _, t := range old.Tables {
-				all[s].Tables = append(all[s].Tables, RangeTable{t, old.Range})
+			if len(old.Meta) > 0 {
+				all[s].Shards = append(all[s].Shards, Shard{old.Range, old.Tables, old.Meta})
 			}
+			all[s].Namespaces = merge(all[s].Namespaces, old.Namespaces)
 		}
 		for _, sp := range old.Splits {
 			all[split%parallelism].Splits = append(all[split%parallelism].Splits, sp)
@@ -86,8 +93,31 @@ func Assign(op Operator, parallelism, maxParallelism int) []Assignment {
 	return all
 }
 
+// merge returns the numbers of both, ascending, each once.
+func merge(a, b []int64) []int64 {
+	all := append(slices.Clone(a), b...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // TablePrefix is what the names of all tables begin with.
 const TablePrefix = "shards/"
+
+// Incarnation is what the names of all objects of an attempt contain, behind a directory that spreads them.
+func Incarnation(term uint64, attempt int) string { return fmt.Sprintf("%d-%d", term, attempt) }
+
+// Spared reports whether a collector of an attempt must leave an object alone that it knows nothing else of: one that
+// the attempt itself may be using, or that belongs to a later term.
+func Spared(name string, term uint64, attempt int) bool {
+	rest, _ := strings.CutPrefix(name, TablePrefix)
+	_, rest, _ = strings.Cut(rest, "/")
+	var t uint64
+	var n int
+	if _, err := fmt.Sscanf(rest, "%d-%d-", &t, &n); err != nil {
+		return false
+	}
+	return t > term || t == term && n == attempt
+}
 
 // Unreachable returns those of the listed objects that are tables of no retained checkpoint.
 func Unreachable(retained []*Manifest, listed []string) []string {

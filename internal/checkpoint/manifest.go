@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 )
@@ -42,6 +43,26 @@ type State struct {
 	Name   string `json:"name"`
 	Kind   string `json:"kind"`
 	Schema string `json:"schema,omitempty"`
+	// Older are the schemas of earlier programs, which values in tables may still have: each begins with the place of
+	// its own among these, the newest last.
+	Older []string `json:"older,omitempty"`
+}
+
+// Evolve returns the states that a program declares, with the schemas that older ones left behind.
+func Evolve(declared, restored []State) []State {
+	all := slices.Clone(declared)
+	for i := range all {
+		for _, r := range restored {
+			if r.Name != all[i].Name {
+				continue
+			}
+			all[i].Older = r.Older
+			if r.Schema != all[i].Schema {
+				all[i].Older = append(slices.Clone(r.Older), r.Schema)
+			}
+		}
+	}
+	return all
 }
 
 // Split is a part of a source; see package flow.
@@ -59,22 +80,23 @@ type Subtask struct {
 	// Ahead are the event times that key groups had come to under earlier subtasks, when one that took over from
 	// several has not caught up with all of them.
 	Ahead []RangeWatermark `json:"ahead,omitempty"`
-	// Tables make up the subtask's keyed state, oldest first.
+	// Tables are all objects that the subtask's keyed state is read from; Meta, which is package lsm's, says how.
 	Tables []Table `json:"tables,omitempty"`
-	Splits []Split `json:"splits,omitempty"`
+	Meta   []byte  `json:"meta,omitempty"`
+	// Namespaces are those that windows have entries in.
+	Namespaces []int64 `json:"namespaces,omitempty"`
+	Splits     []Split `json:"splits,omitempty"`
 	// Committables are what a sink prepared, for this checkpoint and for those before it that were never
 	// stored; SinkState is what it wants back.
 	Committables [][]byte `json:"committables,omitempty"`
 	SinkState    []byte   `json:"sinkState,omitempty"`
 }
 
-// Table is an immutable object with sorted changes of state.
+// Table is an immutable object with sorted state.
 type Table struct {
-	Name    string `json:"name"`
-	Bytes   int64  `json:"bytes"`
-	Entries int64  `json:"entries"`
-	CRC     uint32 `json:"crc32c"`
-	Epoch   uint64 `json:"epoch"` // the checkpoint whose changes it holds
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"`
+	CRC   uint32 `json:"crc32c"`
 }
 
 // Head names the newest checkpoint of a job. Replacing it is the commit point.

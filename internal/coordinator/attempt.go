@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -15,12 +16,15 @@ import (
 // attempt steps the checkpoint protocol while the tasks run.
 type attempt struct {
 	*run
+	number   int // of the attempt, from 1
 	worker   *worker.Attempt
 	protocol *checkpoint.Coordinator
 	restored *checkpoint.Manifest
 	stored   map[uint64]*checkpoint.Manifest // stored and not yet committed
 	begun    map[uint64]time.Time
-	slow     sync.WaitGroup // the store and commit work under way
+	tables   map[string]bool // of the last checkpoint stored, or else of the restored one
+	garbage  map[string]bool // what the worker says is not needed, and may not have been deleted yet
+	slow     sync.WaitGroup  // the store and commit work under way
 	failure  error
 
 	wake chan struct{}
@@ -179,10 +183,11 @@ func (a *attempt) announce(m *checkpoint.Manifest) {
 	e := CheckpointStored{Checkpoint: m.Checkpoint, Reason: string(m.Reason)}
 	for _, t := range m.Tables() {
 		e.Bytes += t.Bytes
-		if t.Epoch == m.Checkpoint {
+		if !a.tables[t.Name] {
 			e.NewBytes += t.Bytes
 		}
 	}
+	a.tables = namesOf(m)
 	a.mu.Lock()
 	e.Duration = time.Since(a.begun[m.Checkpoint])
 	delete(a.begun, m.Checkpoint)
@@ -190,6 +195,17 @@ func (a *attempt) announce(m *checkpoint.Manifest) {
 	a.result.CheckpointsCompleted++
 	a.mu.Unlock()
 	a.OnEvent(e)
+}
+
+// namesOf are the names of a checkpoint's tables; none for nil.
+func namesOf(m *checkpoint.Manifest) map[string]bool {
+	names := map[string]bool{}
+	if m != nil {
+		for _, t := range m.Tables() {
+			names[t.Name] = true
+		}
+	}
+	return names
 }
 
 // commit makes the output of a stored checkpoint visible.
@@ -216,8 +232,23 @@ func (a *attempt) commit(ctx context.Context, id uint64) {
 
 // retire deletes what no kept checkpoint needs.
 func (a *attempt) retire(ctx context.Context, keep []uint64) {
-	if err := a.store.Retire(ctx, keep, a.worker.InUse); err != nil && ctx.Err() == nil {
+	a.mu.Lock()
+	for _, name := range a.worker.Garbage() {
+		a.garbage[name] = true
+	}
+	garbage := maps.Clone(a.garbage)
+	a.mu.Unlock()
+	inUse := func(name string) bool {
+		return !garbage[name] && checkpoint.Spared(name, a.term, a.number)
+	}
+	if err := a.store.Retire(ctx, keep, inUse); err != nil && ctx.Err() == nil {
 		a.OnEvent(CollectionFailed{err})
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for name := range garbage {
+		delete(a.garbage, name)
 	}
 }
 
@@ -235,7 +266,8 @@ func (a *attempt) report() {
 			p.Watermark = min(p.Watermark, s.Watermark.Load())
 		}
 	}
-	a.result.RowsRead = p.RowsRead
+	p.Metrics = a.metrics()
+	a.result.RowsRead, a.result.Metrics = p.RowsRead, p.Metrics
 	a.OnEvent(p)
 }
 

@@ -18,8 +18,8 @@ import (
 // manifestsFail is a store in memory in which some manifests, counted from 1, cannot be written.
 func manifestsFail(which func(n int) bool) *fault.Store {
 	n := 0
-	return fault.New(mem.New(), func(op fault.Op, _ string, _ int) fault.Fault {
-		if op != fault.Put {
+	return fault.New(mem.New(), func(op fault.Op, name string, _ int) fault.Fault {
+		if op != fault.Put || !strings.HasPrefix(name, "checkpoints/") {
 			return fault.None
 		}
 		if n++; which(n) {
@@ -187,8 +187,8 @@ func checkpointsOf(t *testing.T, retain int, rows int64) *mem.Store {
 
 func TestACollectionThatFailsIsToldAndHarmless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		objects := fault.New(mem.New(), func(op fault.Op, _ string, _ int) fault.Fault {
-			if op == fault.Delete {
+		objects := fault.New(mem.New(), func(op fault.Op, name string, _ int) fault.Fault {
+			if op == fault.Delete && strings.HasPrefix(name, "checkpoints/") {
 				return fault.Before
 			}
 			return fault.None

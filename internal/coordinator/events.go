@@ -3,6 +3,7 @@ package coordinator
 import (
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/worker"
 )
 
@@ -55,6 +56,8 @@ type Progress struct {
 	StateBytes, Keys int64
 	// Bad and Late count records that could not be decoded and rows that came too late.
 	Bad, Late int64
+	// Metrics are the samples of package metric, as of now.
+	Metrics []metric.Sample
 	// Operators are the counters of each operator and subtask.
 	Operators []*worker.OperatorStats
 }

@@ -267,7 +267,7 @@ func TestACheckpointWhoseAnswerWasLostIsGoneOnFrom(t *testing.T) {
 		swaps, lost := 0, false
 		objects := fault.New(mem.New(), func(op fault.Op, name string, _ int) fault.Fault {
 			switch {
-			case op == fault.Swap:
+			case op == fault.Swap && name == "head":
 				if swaps++; swaps == 2 { // the first begins the term
 					lost = true
 					return fault.After

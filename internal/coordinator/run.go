@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -11,7 +12,11 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint/store"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
+	"github.com/aquifer-stream/aquifer/internal/lsm"
+	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
+	"github.com/aquifer-stream/aquifer/internal/objstore/metered"
+	"github.com/aquifer-stream/aquifer/internal/objstore/patient"
 	"github.com/aquifer-stream/aquifer/internal/plan"
 	"github.com/aquifer-stream/aquifer/internal/worker"
 )
@@ -21,6 +26,10 @@ type Config struct {
 	Plan    *plan.Physical
 	Objects objstore.Store
 	Budget  *keyed.Budget
+	// MaxDirty is how many bytes of changes an operator's state may have before they are written out early.
+	MaxDirty int64
+	// BlockCache is the memory, in bytes, for blocks of tables.
+	BlockCache int64
 	// Interval is the time between checkpoints; zero for none but the last. Timeout ends an attempt at one.
 	Interval, Timeout time.Duration
 	// Tolerated is how many checkpoints in a row may fail, Retain how many are kept.
@@ -43,6 +52,8 @@ type Result struct {
 	ResumedFrom, LastCheckpoint                       uint64
 	CheckpointsCompleted, CheckpointsFailed, Restarts int
 	RowsRead, StateBytes                              int64
+	// Metrics are the samples of the last attempt at its end.
+	Metrics []metric.Sample
 }
 
 // ErrStopped is the error of a job that was stopped in the pause before a restart, beside the failure that it was to
@@ -52,6 +63,10 @@ var ErrStopped = errors.New("stopped before a restart")
 const (
 	// channelCredit is the number of batches that a channel holds.
 	channelCredit = 4
+	// readPatience is for how long a read of state waits for a store that cannot be reached, which holds up the task.
+	readPatience = 5 * time.Minute
+	// parallelReads is how many requests for state may be under way.
+	parallelReads = 256
 	// A restart that is followed by this much undisturbed time is forgotten.
 	forgiveAfter = 5 * time.Minute
 	firstBackoff = 100 * time.Millisecond
@@ -61,13 +76,15 @@ const (
 // run is a job being run.
 type run struct {
 	Config
-	store    *store.Store
-	term     uint64
-	found    uint64 // the newest checkpoint when the run began
-	begin    time.Time
-	result   Result
-	rowsRead int64 // by attempts that have ended
-	over     bool  // the last checkpoint of the job is stored and committed
+	metered   *metered.Store // Objects
+	store     *store.Store
+	resources *lsm.Resources
+	term      uint64
+	found     uint64 // the newest checkpoint when the run began
+	begin     time.Time
+	result    Result
+	rowsRead  int64 // by attempts that have ended
+	over      bool  // the last checkpoint of the job is stored and committed
 }
 
 // Run runs the job until its input ends, it is stopped, the context ends or it fails for good.
@@ -75,7 +92,8 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 	if c.OnEvent == nil {
 		c.OnEvent = func(Event) {}
 	}
-	r := &run{Config: c, begin: time.Now()}
+	r := &run{Config: c, metered: metered.New(c.Objects), begin: time.Now()}
+	r.Objects = r.metered
 	var events sync.Mutex
 	r.OnEvent = func(e Event) {
 		events.Lock()
@@ -90,12 +108,23 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 		return r.result, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	if err := r.openResources(); err != nil {
+		return r.result, err
+	}
+	defer r.resources.Close()
 	manifest, err := r.open(ctx)
 	if err != nil {
 		return r.result, err
 	}
 	err = r.attempts(ctx, manifest)
 	return r.result, err
+}
+
+// openResources opens what the shards of the process share. Half of the processors are left to the tasks.
+func (r *run) openResources() (err error) {
+	objects := patient.Reads(r.Objects, readPatience)
+	r.resources, err = lsm.NewResources(objects, r.BlockCache, parallelReads, max(1, runtime.GOMAXPROCS(0)/2))
+	return err
 }
 
 // open finds the checkpoint to go on from and makes sure that the program fits it; only then does it claim
@@ -119,10 +148,13 @@ func (r *run) open(ctx context.Context) (m *checkpoint.Manifest, err error) {
 		r.result.ResumedFrom, r.result.LastCheckpoint = m.Checkpoint, m.Checkpoint
 		r.OnEvent(Resumed{m.Checkpoint, time.UnixMilli(m.Created)})
 	}
-	if r.term, err = r.store.BeginTerm(ctx); err != nil {
-		return nil, err
+	if r.store.Fresh() {
+		if err := objstore.Probe(ctx, r.Objects); err != nil {
+			return nil, err
+		}
 	}
-	r.found, err = r.store.Newest(ctx)
+	r.found = r.store.Known()
+	r.term, err = r.store.BeginTerm(ctx) // which fails if the head is not as it is known
 	return m, err
 }
 
@@ -176,16 +208,21 @@ func (r *run) attempt(ctx context.Context, m *checkpoint.Manifest, n int) (err e
 			return err
 		}
 	}
-	a := &attempt{run: r, restored: m, stored: map[uint64]*checkpoint.Manifest{}, wake: make(chan struct{}, 1)}
+	a := &attempt{
+		run: r, number: n, restored: m, stored: map[uint64]*checkpoint.Manifest{}, wake: make(chan struct{}, 1),
+		garbage: map[string]bool{}, tables: namesOf(m),
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w, err := worker.New(ctx, worker.Config{
-		Plan: r.Plan, Objects: r.Objects, Incarnation: fmt.Sprintf("%d-%d", r.term, n), Restore: m,
-		Budget: r.Budget, Credit: channelCredit, FlushAfter: r.FlushAfter, Listener: a,
+		Plan: r.Plan, Objects: r.Objects, Incarnation: checkpoint.Incarnation(r.term, n), Restore: m,
+		Resources: r.resources, MaxDirty: r.MaxDirty, Budget: r.Budget,
+		Credit: channelCredit, FlushAfter: r.FlushAfter, Listener: a,
 	})
 	if err != nil {
-		return err
+		return r.offerPrevious(ctx, m, err)
 	}
+	defer func() { err = errors.Join(err, w.Close()) }()
 	a.worker = w
 	if err := w.Discover(); err != nil {
 		return err

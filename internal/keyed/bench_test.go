@@ -63,16 +63,10 @@ func BenchmarkUpdate(b *testing.B) {
 }
 
 func updater(b *testing.B, s *Store[int64], c *Column[int64]) func(func(int) int64) {
-	keys, hashes, slots := make([]int64, batchLen), make([]uint64, batchLen), make([]Slot, batchLen)
+	slots := make([]Slot, batchLen)
+	lookup := lookupOf(b, s, slots)
 	return func(draw func(int) int64) {
-		for i := range keys {
-			keys[i] = draw(i)
-		}
-		s.codec.Hash(keys, hashes)
-		if err := s.Lookup(keys, hashes, slots); err != nil {
-			b.Fatal(err)
-		}
-		s.Touch(slots)
+		lookup(draw)
 		for _, slot := range slots {
 			v, _ := c.Get(slot)
 			v++
@@ -93,11 +87,70 @@ func BenchmarkWrite(b *testing.B) {
 			update(func(i int) int64 { return (k + int64(i)) * 7919 })
 		}
 		b.StartTimer()
-		f := s.Freeze(0)
+		f := s.Freeze()
 		if err := f.WriteTo(&d); err != nil {
 			b.Fatal(err)
 		}
 		f.Done()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/entry")
+}
+
+// BenchmarkAdd adds to sums of uniformly drawn keys, in memory, beside updates of values.
+func BenchmarkAdd(b *testing.B) {
+	const keys = 1_000_000
+	s, _ := NewStore[int64](Config{MaxParallelism: 256, Groups: base.KeyGroupRange{End: 256}})
+	value, _ := NewColumn[int64](s, "value")
+	sum, _ := NewSum(s, "sum", func(into, from *int64) { *into += *from })
+	list, _ := NewList[int64](s, "list")
+	row := int64(1)
+	ways := []func(Slot){
+		func(slot Slot) { value.Update(slot, func(v *int64) { *v += row }) },
+		func(slot Slot) {
+			acc, _ := sum.Part(slot)
+			*acc += row
+			sum.Keep(acc)
+		},
+		func(slot Slot) { list.Append(slot, &row) },
+	}
+	names, rng, slots := []string{"value", "sum", "list"}, rand.New(rand.NewPCG(1, 1)), make([]Slot, batchLen)
+	lookup := lookupOf(b, s, slots)
+	for k := int64(0); k < keys; k += batchLen {
+		lookup(func(i int) int64 { return k + int64(i) })
+		for _, slot := range slots {
+			for _, add := range ways {
+				add(slot)
+			}
+		}
+	}
+	var took [3]time.Duration
+	for b.Loop() {
+		lookup(func(int) int64 { return rng.Int64N(keys) })
+		for i, add := range ways {
+			begin := time.Now()
+			for _, slot := range slots {
+				add(slot)
+			}
+			took[i] += time.Since(begin)
+		}
+	}
+	for i, name := range names {
+		b.ReportMetric(float64(took[i].Nanoseconds())/float64(b.N)/batchLen, name+"-ns/row")
+		b.ReportMetric(float64(took[i])/float64(took[0]), name+"-x-value")
+	}
+}
+
+// lookupOf returns a function that finds the slots of a batch of keys.
+func lookupOf(b *testing.B, s *Store[int64], slots []Slot) func(func(int) int64) {
+	keys, hashes := make([]int64, batchLen), make([]uint64, batchLen)
+	return func(draw func(int) int64) {
+		for i := range keys {
+			keys[i] = draw(i)
+		}
+		s.codec.Hash(keys, hashes)
+		if err := s.Lookup(keys, hashes, slots); err != nil {
+			b.Fatal(err)
+		}
+		s.Touch(slots)
+	}
 }

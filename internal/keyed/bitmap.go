@@ -16,6 +16,14 @@ func (b *bitmap) add(o bitmap) {
 	}
 }
 
+// without returns the bits that are not set in o.
+func (b bitmap) without(o bitmap) bitmap {
+	for i, w := range o {
+		b[i] &^= w
+	}
+	return b
+}
+
 // all yields the places of the bits that are set, ascending.
 func (b *bitmap) all(yield func(Slot) bool) {
 	for i, w := range b {

@@ -5,13 +5,10 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
-
-	"github.com/aquifer-stream/aquifer/internal/record"
 )
 
 // changes is a batch of changes of one state and key group, to be sorted.
 type changes struct {
-	full    bool
 	prefix  int
 	arena   []byte // the prefix, then keys (without it) and values
 	entries []change
@@ -34,20 +31,16 @@ func (c *changes) reset(arena []byte) {
 func (c *changes) begin() int { return len(c.arena) }
 
 func (c *changes) add(key, value int, deleted bool) {
-	if deleted && c.full {
-		c.arena = c.arena[:key]
-		return
-	}
 	c.entries = append(c.entries, change{
 		key: uint32(key), value: uint32(value), end: uint32(len(c.arena)), deleted: deleted,
 	})
 }
 
 // put adds an entry whose key has been appended to the arena from key on.
-func put[V any](c *changes, key int, codec *record.ValueCodec[V], v *V) {
+func put[V any](c *changes, key int, values *versions[V], v *V) {
 	value := len(c.arena)
 	if v != nil {
-		c.arena = codec.Append(c.arena, v)
+		c.arena = values.append(c.arena, v)
 	}
 	c.add(key, value, v == nil)
 }

@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/record"
 )
 
@@ -13,23 +12,27 @@ func sizeOf[T any]() uintptr { var t T; return unsafe.Sizeof(t) }
 // clock counts the epochs of a store. It belongs to the store's goroutine, but for written.
 type clock struct {
 	now     uint64        // the epoch that is running
-	full    uint64        // the last epoch whose snapshot took all entries, changed or not
-	written atomic.Uint64 // the last epoch whose snapshot is durable
+	written atomic.Uint64 // the last epoch whose snapshot can be read from the tables below
 }
 
-// pending reports whether a snapshot that is not durable yet has a page that was last changed in the epoch.
-func (c *clock) pending(epoch uint64) bool { return max(epoch, c.full) > c.written.Load() }
+// pending reports whether a snapshot that cannot be read from below yet has a page that was last changed in the
+// epoch.
+func (c *clock) pending(epoch uint64) bool { return epoch > c.written.Load() }
 
-// page holds the values of pageLen slots. It stays where it is, and is changed in place by the store's goroutine; what
-// a snapshot still needs of it is saved before the first change of an epoch. Its bitmaps fill one line of memory,
-// and when it changed was not worth another: that is in pageRef.
+// settled reports whether all snapshots can be read from below.
+func (c *clock) settled() bool { return c.written.Load() == c.now-1 }
+
+// page holds the values of pageLen slots. It stays where it is, and is changed in place by the store's goroutine;
+// what a snapshot still needs of it is saved before the first change of an epoch. Its bitmaps fill one line of
+// memory, and when it changed was not worth another: that is in pageRef.
 type page[V any] struct {
 	present bitmap // slots that have a value
 	dirty   bitmap // slots changed in the page's epoch
 	vals    [pageLen]V
 }
 
-// pageRef is the page of a range of slots, the epoch of its last change, and its place among that epoch's changes.
+// pageRef is the page of a range of slots, the epoch of its last change, and its place among that epoch's
+// changes.
 type pageRef[V any] struct {
 	*page[V]
 	epoch uint64
@@ -46,16 +49,19 @@ type column[V any] struct {
 	list    []frozenPage[V]   // a list of changes that may be used again
 	bytes   int64
 	slab    slab[page[V]]
-	codec   *record.ValueCodec[V]
+	values  *versions[V]
 	strings []uintptr // offsets of strings in V, which are copied when a value is kept
+	// lastChange is the last epoch in which a page was changed.
+	lastChange uint64
+	dirtied    *int64 // slots that have become dirty in the epoch, over all states of the store
+	// weigh is what a value takes beyond its page, in bytes; nil for nothing that would count.
+	weigh func(*V) int64
 }
 
-func newColumn[V any](clock *clock, name string) (column[V], error) {
-	codec, err := record.NewValueCodec[V]()
-	if err != nil {
-		return column[V]{}, base.Errorf(base.Config, "state %q: %w", name, err)
+func newColumn[V any](core *core, values *versions[V]) column[V] {
+	return column[V]{
+		clock: &core.clock, values: values, strings: record.LayoutOf[V]().Strings, dirtied: &core.dirtied,
 	}
-	return column[V]{clock: clock, codec: codec, strings: record.LayoutOf[V]().Strings}, nil
 }
 
 // at returns the page of a slot, or nil if nothing was ever there.
@@ -101,11 +107,12 @@ func (c *column[V]) begin(i int) *page[V] {
 		c.bytes += int64(sizeOf[page[V]]())
 	case c.clock.pending(ref.epoch) && !skipCopy:
 		for _, f := range c.frozen {
-			f.keep(uint32(i), ref)
+			f.keep(ref)
 		}
 	}
+	c.lastChange = c.clock.now
 	ref.epoch, ref.dirty, ref.place = c.clock.now, bitmap{}, uint32(len(c.changed))
-	c.changed = append(c.changed, frozenPage[V]{live: ref.page, index: uint32(i), changed: true})
+	c.changed = append(c.changed, frozenPage[V]{live: ref.page, index: uint32(i)})
 	return ref.page
 }
 
@@ -116,8 +123,16 @@ var skipCopy = false
 func (c *column[V]) ref(s Slot) *V {
 	p := c.writable(s)
 	p.present.set(s)
-	p.dirty.set(s)
+	c.taint(p, s)
 	return &p.vals[s&pageMask]
+}
+
+// taint marks a slot as changed in this epoch.
+func (c *column[V]) taint(p *page[V], s Slot) {
+	if !p.dirty.has(s) {
+		p.dirty.set(s)
+		*c.dirtied++
+	}
 }
 
 func (c *column[V]) set(s Slot, v *V) {
@@ -135,10 +150,57 @@ func (c *column[V]) clear(s Slot) bool {
 	}
 	p := c.writable(s)
 	p.present.unset(s)
-	p.dirty.set(s)
-	var zero V
-	p.vals[s&pageMask] = zero
+	c.taint(p, s)
+	c.empty(p, s)
 	return true
+}
+
+// empty makes a slot's value zero.
+func (c *column[V]) empty(p *page[V], s Slot) {
+	v := &p.vals[s&pageMask]
+	if c.weigh != nil {
+		c.bytes -= c.weigh(v)
+	}
+	var zero V
+	*v = zero
+}
+
+// bury makes the next snapshot say that the slot has no value, whatever the tables below say.
+func (c *column[V]) bury(s Slot) {
+	p := c.writable(s)
+	p.present.unset(s)
+	c.taint(p, s)
+}
+
+// fill gives a slot the value that the tables below have for it, which is no change.
+func (c *column[V]) fill(s Slot, encoded []byte) error {
+	p := c.writable(s)
+	if err := c.values.decode(encoded, &p.vals[s&pageMask]); err != nil {
+		return err
+	}
+	p.present.set(s)
+	if c.weigh != nil {
+		c.bytes += c.weigh(&p.vals[s&pageMask])
+	}
+	return nil
+}
+
+// clean reports whether the tables below have what the slot has.
+func (c *column[V]) clean(s Slot) bool {
+	p := c.at(s)
+	if p == nil {
+		return true
+	}
+	epoch := c.pages[s>>pageBits].epoch
+	return !c.clock.pending(epoch) || epoch == c.clock.now && c.clock.settled() && !p.dirty.has(s)
+}
+
+// evict forgets a clean slot's value. No snapshot that is still being read has its page.
+func (c *column[V]) evict(s Slot) {
+	if p := c.at(s); p != nil {
+		p.present.unset(s)
+		c.empty(p, s)
+	}
 }
 
 // touch reads from the pages of many slots, so that the waits for memory overlap.

@@ -24,10 +24,14 @@ type directory[K comparable] struct {
 	parts []part
 	keys  []*[pageLen]K // by page
 	owner []uint16      // the part of each page
+	marks []marks       // by page
 	used  int           // keys in all parts
 	bytes int64
 	slab  slab[[pageLen]K]
 	words slab[uint64]
+	// makeRoom is asked to free slots of a part that has none, before it gets another page.
+	makeRoom func(p int)
+	pinned   []Slot
 }
 
 type part struct {
@@ -36,6 +40,12 @@ type part struct {
 	next  Slot   // the next unused slot of the newest page
 	end   Slot   // the end of that page
 	free  []Slot // slots to be used again
+	pages []uint32
+	hand  int // of the clock that goes around the pages to find what has not been used for long
+	// partial says that keys of the part may be in the tables below and not here.
+	partial bool
+	// stuck is when a search for slots to free came to nothing: there is no point in another before more is written.
+	stuck uint64
 }
 
 func newDirectory[K comparable](parts int) directory[K] {
@@ -101,6 +111,7 @@ func (d *directory[K]) insert(p int, hash uint64, key K, rehash func(K) uint64) 
 		d.grow(t, rehash)
 	}
 	s := d.allocate(p)
+	d.marks[s>>pageBits].used.set(s)
 	*d.key(s) = key
 	t.place(word(hash, s), hash)
 	t.n++
@@ -136,6 +147,9 @@ func (d *directory[K]) grow(t *part, rehash func(K) uint64) {
 // allocate returns an unused slot of the part.
 func (d *directory[K]) allocate(p int) Slot {
 	t := &d.parts[p]
+	if len(t.free) == 0 && t.next == t.end && d.makeRoom != nil {
+		d.makeRoom(p)
+	}
 	if n := len(t.free); n > 0 {
 		s := t.free[n-1]
 		t.free = t.free[:n-1]
@@ -146,7 +160,9 @@ func (d *directory[K]) allocate(p int) Slot {
 		t.next = Slot(len(d.keys)) << pageBits
 		t.end = t.next + pageLen
 		d.keys = append(d.keys, page)
+		t.pages = append(t.pages, uint32(len(d.owner)))
 		d.owner = append(d.owner, uint16(p))
+		d.marks = append(d.marks, marks{})
 		d.bytes += int64(sizeOf[[pageLen]K]())
 	}
 	t.next++
@@ -171,6 +187,7 @@ func (d *directory[K]) remove(s Slot, hash uint64, rehash func(K) uint64) {
 	t.words[hole] = 0
 	var zero K
 	*d.key(s) = zero
+	d.marks[s>>pageBits].used.unset(s)
 	t.free = append(t.free, s)
 	t.n--
 	d.used--
@@ -208,17 +225,6 @@ func (t *part) passedOver(hole uint64, home func(word uint64) uint64) (uint64, b
 // full reports whether the bucket at b has no free word.
 func (t *part) full(b uint64) bool {
 	return !slices.Contains(t.words[b:b+bucket], 0)
-}
-
-// empty takes all keys out of a part.
-func (d *directory[K]) empty(p int) {
-	t := &d.parts[p]
-	for s := range t.slots {
-		t.free = append(t.free, s)
-	}
-	clear(t.words)
-	d.used -= t.n
-	t.n = 0
 }
 
 // partOf is the part of a slot.

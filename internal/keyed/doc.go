@@ -1,18 +1,44 @@
-// Package keyed holds the hot tables: the keyed state of one subtask, typed and in memory.
+// Package keyed holds the hot tables: the keyed state of one subtask, typed and in memory, over the tables below
+// that have all of it and that survive the process.
 //
 //	key ─► directory (a part per key group) ─► slot ─► column page: present, dirty, values
 //	                                              ├──► map entries: (slot, map key) ─► value
+//	                                              ├──► lists: a map from sequences to chunks of rows
+//	                                              ├──► sums: the part that is being added to, with its sequence
 //	                                              └──► timers: (time, slot)
 //	(window slice, key) ─► pane: a directory and a column of its own, dropped as a whole
 //
-// What always holds:
+// A Frozen takes what has changed to the tables below; what is in them and not in memory is read through Below. A
+// snapshot may be taken early, when much has changed, and several may be on their way: each may be written while
+// the store goes on. When the Budget is spent, keys, entries, timers and panes that have not been used for long
+// are evicted.
+//
+// # What is in memory, and what is known
+//
+// A part of a directory (a key group) is partial when the tables below may have keys that it has not: after a
+// restore, and after an eviction. A key that such a part does not have is looked for below, all of a batch and
+// all of their values in one read; one that any other part does not have is nowhere. What was looked for in vain
+// stays known while its slot does. The entries of a map are looked for one by one, or all at once when the map is
+// asked for as a whole; a map is whole or in part as a directory is. Of the timers of a part, those up to some
+// time are in memory. Lists and sums are added to unread: what they are given is a part of its own below, ordered
+// by a sequence that ascends over restores too.
+//
+// # What always holds
 //
 //   - A store belongs to one goroutine at a time. A Frozen, and nothing else, may be used by another meanwhile.
-//   - What a Frozen is to write does not change: what it wants of a page is saved, or has been read, before the page
-//     changes again; a slot whose tombstone is unwritten keeps its key.
-//   - A freeze takes time that does not depend on the size of the state: it swaps lists and bumps the epoch. Only a
-//     freeze of the whole state looks at every page once.
+//   - What a Frozen is to write does not change: what it wants of a page is saved, or has been read, before the
+//     page changes again; a slot keeps its key until the last tombstone of it is written.
+//   - A freeze takes time that does not depend on the size of the state: it swaps lists and bumps the epoch.
 //   - A Frozen that is released gives all its changes to the next freeze: no change is ever in none.
-//   - Changes are written in the order of table keys: operator, key group, state, then what the state is keyed by.
-//   - A hit allocates nothing and encodes nothing.
+//   - Changes are written in the order of table keys: operator, key group, state, then what the state is keyed
+//     by.
+//   - Only what the tables below have is evicted: what changed in an epoch stays until its snapshot can be read
+//     there. So memory goes beyond the limit by what is not written, and by a page for each part.
+//   - What memory has goes before what is below, a tombstone included. A pane made again after a drop is not
+//     evicted before the drop is written: the tables below still have the old one.
+//   - The slots of a batch stay where they are until the next Lookup.
+//   - A read that fails leaves nothing behind that could be taken for absent.
+//   - A value below begins with the number of the schema it was written with, so that a state whose type has
+//     changed is read and never written again for that. There are numbers for 256.
+//   - A hit allocates nothing and encodes nothing; nor does an addition to a list or a sum read anything.
 package keyed

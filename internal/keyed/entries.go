@@ -11,21 +11,20 @@ type entries[E comparable, V any] struct {
 	core    *core
 	hash    func(E) uint64
 	removed []Slot    // in this epoch
+	awaited awaited   // by entry: of removed, and of waiting
 	waiting []*[]Slot // by snapshot: entries whose tombstones it writes
 	onDrop  func(Slot)
 }
 
-func newEntries[E comparable, V any](core *core, name string, hash func(E) uint64) (entries[E, V], error) {
-	col, err := newColumn[V](&core.clock, name)
+func newEntries[E comparable, V any](core *core, values *versions[V], hash func(E) uint64) entries[E, V] {
 	return entries[E, V]{
-		column: col, dir: newDirectory[E](core.Groups.Len()), core: core, hash: hash,
-	}, err
+		column: newColumn(core, values), dir: newDirectory[E](core.Groups.Len()), core: core, hash: hash,
+	}
 }
 
-// find returns the slot of an entry that is there.
+// find returns the slot of an entry of which something is known: its value, or that it has none.
 func (t *entries[E, V]) find(owner Slot, e E) (Slot, bool) {
-	s, ok := t.dir.find(t.core.keys.partOf(owner), t.hash(e), &e)
-	return s, ok && t.column.has(s)
+	return t.dir.find(t.core.keys.partOf(owner), t.hash(e), &e)
 }
 
 // create finds or makes the slot of an entry; made says that its place in the directory is new.
@@ -37,33 +36,55 @@ func (t *entries[E, V]) create(owner Slot, e E) (s Slot, made bool) {
 	return t.dir.insert(p, h, e, t.hash), true
 }
 
-// remove takes an entry away. It stays in the directory until its tombstone has been written.
-func (t *entries[E, V]) remove(owner, s Slot) {
-	if t.column.clear(s) {
-		t.removed = append(t.removed, s)
-		t.core.cleared = append(t.core.cleared, owner)
+// use marks an entry as used.
+func (t *entries[E, V]) use(s Slot) {
+	if t.dir.makeRoom != nil {
+		t.dir.marks[s>>pageBits].seen.set(s)
 	}
 }
 
+// remove takes an entry away. It stays in the directory until its tombstone has been written.
+func (t *entries[E, V]) remove(owner, s Slot) {
+	if t.column.clear(s) {
+		t.note(owner, s)
+	}
+}
+
+// bury is remove for an entry that is not in memory.
+func (t *entries[E, V]) bury(owner, s Slot) {
+	t.column.bury(s)
+	t.note(owner, s)
+}
+
+// note lets a removed entry and its owner wait for the tombstone to be written.
+func (t *entries[E, V]) note(owner, s Slot) {
+	t.removed = append(t.removed, s)
+	t.awaited.add(s)
+	t.core.lost(owner)
+}
+
 // freezeEntries takes the changed pages and lets the removed entries wait for the snapshot to be written.
-func (t *entries[E, V]) freezeEntries(full bool) (pages *frozenPages[V], unfreeze func()) {
+func (t *entries[E, V]) freezeEntries() (pages *frozenPages[V], unfreeze func()) {
 	removed := t.removed
 	t.waiting = append(t.waiting, &removed)
 	t.removed = nil
-	return t.column.freeze(full), func() { t.unfreeze(&removed) }
+	return t.column.freeze(), func() { t.unfreeze(&removed) }
 }
 
 // reclaim drops the entries that the oldest snapshot, which has been written, had tombstones for.
 func (t *entries[E, V]) reclaim() {
 	for _, s := range *t.waiting[0] {
-		if e := *t.dir.key(s); !t.column.holds(s) {
-			if found, ok := t.dir.find(t.dir.partOf(s), t.hash(e), &e); ok && found == s {
-				t.onDrop(s)
-				t.dir.remove(s, t.hash(e), t.hash)
-			}
+		if t.awaited.told(s) && t.dir.marks[s>>pageBits].used.has(s) && !t.column.holds(s) {
+			t.drop(s)
 		}
 	}
 	t.waiting = t.waiting[1:]
+}
+
+// drop takes an entry out of the directory.
+func (t *entries[E, V]) drop(s Slot) {
+	t.onDrop(s)
+	t.dir.remove(s, t.hash(*t.dir.key(s)), t.hash)
 }
 
 // unfreeze puts back what waited for a snapshot that will not be written.
@@ -72,12 +93,22 @@ func (t *entries[E, V]) unfreeze(removed *[]Slot) {
 	t.waiting = slices.DeleteFunc(t.waiting, func(w *[]Slot) bool { return w == removed })
 }
 
-func (t *entries[E, V]) bytes() int64      { return t.dir.bytes + t.column.bytes }
-func (t *entries[E, V]) entriesOf(int) int { return t.dir.used }
+func (t *entries[E, V]) bytes() int64 { return t.dir.bytes + t.column.bytes + int64(4*len(t.awaited)) }
 
 // mix combines the hash of an entry with its owner.
 func mix(hash uint64, owner Slot) uint64 {
 	x := hash ^ uint64(owner+1)*0x9E3779B97F4A7C15
 	x = (x ^ x>>32) * 0xD6E8FEB86659FD93
 	return x ^ x>>32
+}
+
+// frozenEntries are the changes of a state with entries.
+type frozenEntries[V any] struct {
+	frozenColumn[V]
+	unfreeze func()
+}
+
+func (f *frozenEntries[V]) release() {
+	f.frozenColumn.release()
+	f.unfreeze()
 }

@@ -1,11 +1,10 @@
 package keyed
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
-
-	"github.com/aquifer-stream/aquifer/internal/record"
 )
 
 // Writer takes the changes of an epoch: ranges to delete first, then entries in ascending order of keys.
@@ -24,7 +23,7 @@ type Frozen struct {
 	parts   int
 	epoch   uint64
 	cleared []Slot
-	full    bool
+	dirtied int64
 }
 
 // frozenState are the changes of one state.
@@ -41,35 +40,34 @@ type frozenState interface {
 
 // Freeze ends an epoch: it takes what changed since the freeze before, in time that does not depend on the
 // size of the state.
-func (s *Store[K]) Freeze(uint64) *Frozen {
+func (s *Store[K]) Freeze() *Frozen {
 	s.tidy()
-	f := &Frozen{core: &s.core, parts: s.Groups.Len(), epoch: s.clock.now, cleared: s.cleared, full: s.full}
+	f := &Frozen{core: &s.core, parts: s.Groups.Len(), epoch: s.clock.now, cleared: s.cleared, dirtied: s.dirtied}
 	for _, t := range s.states {
-		f.states = append(f.states, t.freeze(s.full))
+		f.states = append(f.states, t.freeze())
 	}
 	slices.SortFunc(f.states, func(a, b frozenState) int { return int(int64(a.state()) - int64(b.state())) })
 	s.waiting = append(s.waiting, reclaim{f, s.cleared})
-	if s.full {
-		s.clock.full = s.clock.now
-	}
-	s.cleared, s.full = nil, false
+	s.cleared, s.dirtied = nil, 0
 	s.clock.now++
 	return f
 }
 
-// NextFull makes the next Freeze take all entries, changed or not: a chain of tables can then be cut.
-func (s *Store[K]) NextFull() { s.full = true }
+// Entries is about how many entries WriteTo will write.
+func (f *Frozen) Entries() int64 { return f.dirtied }
 
-// WriteTo writes the changes, sorted by table key. Done or Release must follow: what has been written is not
-// durable yet.
+// Order is where the changes are to be written among those of other stores: by operator, then by key group.
+func (f *Frozen) Order(o *Frozen) int {
+	return cmp.Or(cmp.Compare(f.core.Operator, o.core.Operator), cmp.Compare(f.core.Groups.Start, o.core.Groups.Start))
+}
+
+// WriteTo writes the changes, sorted by table key. Done or Release must follow: what has been written cannot be
+// read from below yet.
 func (f *Frozen) WriteTo(w Writer) error {
-	if !f.full {
-		if err := f.writeRanges(w); err != nil {
-			return err
-		}
+	if err := f.writeRanges(w); err != nil {
+		return err
 	}
 	var batch changes
-	batch.full = f.full
 	for part := range f.parts {
 		for _, s := range f.states {
 			batch.reset(f.core.prefix(batch.arena[:0], part, s.state()))
@@ -82,8 +80,8 @@ func (f *Frozen) WriteTo(w Writer) error {
 	return nil
 }
 
-// Done says that what WriteTo wrote is durable: the store need not protect it any longer, nor that of any earlier
-// snapshot.
+// Done says that what WriteTo wrote can be read from the tables below: the store need not keep it any longer, nor
+// that of any earlier snapshot.
 func (f *Frozen) Done() {
 	f.core.clock.written.Store(f.epoch)
 }
@@ -167,7 +165,7 @@ func (b *byPart[V]) visit(part int, yield func(s Slot, v *V)) {
 type frozenColumn[V any] struct {
 	*frozenPages[V]
 	id        uint32
-	codec     *record.ValueCodec[V]
+	values    *versions[V]
 	appendKey func([]byte, Slot) []byte
 	owners    []uint16
 	sorted    *byPart[V]
@@ -184,6 +182,6 @@ func (f *frozenColumn[V]) gather(part int, into *changes) {
 	f.sorted.visit(part, func(s Slot, v *V) {
 		key := into.begin()
 		into.arena = f.appendKey(into.arena, s)
-		put(into, key, f.codec, v)
+		put(into, key, f.values, v)
 	})
 }

@@ -12,11 +12,12 @@ import (
 type Map[MK comparable, V any] struct {
 	entries[mapEntry[MK], V]
 	name    string
+	kind    string
 	codec   *record.KeyCodec[MK]
-	strings []uintptr // offsets of strings in MK
-	decode  func(src []byte, v *V) error
+	strings []uintptr  // offsets of strings in MK
 	owners  []mapOwner // by the store's slots
 	links   []link     // by entry
+	one     reads
 }
 
 type mapEntry[MK comparable] struct {
@@ -24,10 +25,12 @@ type mapEntry[MK comparable] struct {
 	key   MK
 }
 
-// mapOwner is the map of one key: a list of its entries, those included whose tombstones are not written.
+// mapOwner is the map of one key: a list of its entries that are in memory, those included whose tombstones are
+// not written.
 type mapOwner struct {
-	head Slot // + 1; 0 for none
-	n    uint32
+	head  Slot // + 1; 0 for none
+	n     uint32
+	knows knowledge
 }
 
 // link joins the entries of a map; both are slots + 1.
@@ -35,39 +38,79 @@ type link struct{ next, prev Slot }
 
 // NewMap adds a map state to a store.
 func NewMap[MK comparable, V any](r Registry, name string) (*Map[MK, V], error) {
+	values, err := newVersions[V](name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMap[MK](r, name, "map", values)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.core.add(m)
+}
+
+// newMap returns a map of some kind that is not in the store yet.
+func newMap[MK comparable, V any](r Registry, name, kind string, values *versions[V]) (*Map[MK, V], error) {
 	codec, err := record.NewKeyCodec[MK]()
 	if err != nil {
 		return nil, base.Errorf(base.Config, "state %q: %w", name, err)
 	}
 	core := r.registry()
-	m := &Map[MK, V]{name: name, codec: codec, strings: record.LayoutOf[MK]().Strings}
+	m := &Map[MK, V]{name: name, kind: kind, codec: codec, strings: record.LayoutOf[MK]().Strings}
 	hash := func(e mapEntry[MK]) uint64 {
 		var one [1]uint64
 		codec.Hash([]MK{e.key}, one[:])
 		return mix(one[0], e.owner)
 	}
-	if m.entries, err = newEntries[mapEntry[MK], V](core, name, hash); err != nil {
-		return nil, err
-	}
+	m.entries = newEntries[mapEntry[MK]](core, values, hash)
 	m.onDrop = m.unlink
-	m.decode = m.column.codec.Decode
-	return m, core.add(m)
+	m.dir.restrict(core, func(p int) { m.dir.sweep(p, m.column.clean, m.evictEntry) })
+	return m, nil
+}
+
+// owner is the map of a slot.
+func (m *Map[MK, V]) owner(s Slot) *mapOwner {
+	for int(s) >= len(m.owners) {
+		m.owners = append(m.owners, mapOwner{})
+	}
+	o := &m.owners[s]
+	if o.knows == unasked {
+		o.knows = m.core.knowledge(s)
+	}
+	return o
 }
 
 // Get returns an entry of the slot's map, and whether it is there.
-func (m *Map[MK, V]) Get(s Slot, key MK) (v V, ok bool) {
-	e, ok := m.find(s, mapEntry[MK]{s, key})
-	if !ok {
-		return v, false
+func (m *Map[MK, V]) Get(s Slot, key MK) (v V, ok bool, err error) {
+	e, known := m.find(s, mapEntry[MK]{s, key})
+	if !known {
+		if m.owner(s).knows == whole {
+			return v, false, nil
+		}
+		if e, known, err = m.fetch(s, key); !known {
+			return v, false, err
+		}
 	}
-	return m.at(e).vals[e&pageMask], true
+	m.use(e)
+	if !m.column.has(e) {
+		return v, false, nil
+	}
+	return m.at(e).vals[e&pageMask], true, nil
 }
 
 // Set puts an entry into the slot's map.
-func (m *Map[MK, V]) Set(s Slot, key MK, v V) { m.column.set(m.entry(s, key), &v) }
+func (m *Map[MK, V]) Set(s Slot, key MK, v V) {
+	e := m.place(s, key)
+	if !m.column.has(e) {
+		m.owners[s].n++
+	}
+	m.use(e)
+	m.column.set(e, &v)
+}
 
-// entry finds or makes an entry that is about to get a value.
-func (m *Map[MK, V]) entry(s Slot, key MK) Slot {
+// place finds or makes the slot of an entry.
+func (m *Map[MK, V]) place(s Slot, key MK) Slot {
+	m.owner(s)
 	e, made := m.create(s, mapEntry[MK]{s, key})
 	if made {
 		if len(m.strings) > 0 {
@@ -75,16 +118,17 @@ func (m *Map[MK, V]) entry(s Slot, key MK) Slot {
 		}
 		m.link(s, e)
 	}
-	if !m.column.has(e) {
-		m.owners[s].n++
-	}
 	return e
 }
 
 // Remove takes an entry out of the slot's map.
 func (m *Map[MK, V]) Remove(s Slot, key MK) {
-	if e, ok := m.find(s, mapEntry[MK]{s, key}); ok {
+	e, known := m.find(s, mapEntry[MK]{s, key})
+	switch {
+	case known && m.column.has(e):
 		m.removeEntry(s, e)
+	case !known && m.owner(s).knows == inPart:
+		m.entries.bury(s, m.place(s, key))
 	}
 }
 
@@ -94,46 +138,53 @@ func (m *Map[MK, V]) removeEntry(s, e Slot) {
 }
 
 // Len is the number of entries in the slot's map.
-func (m *Map[MK, V]) Len(s Slot) int {
-	if int(s) >= len(m.owners) {
-		return 0
-	}
-	return int(m.owners[s].n)
+func (m *Map[MK, V]) Len(s Slot) (int, error) {
+	err := m.complete(s)
+	return int(m.owner(s).n), err
 }
 
 // All yields the entries of the slot's map. The map must not be changed meanwhile, but for removing the
 // entry at hand.
-func (m *Map[MK, V]) All(s Slot) iter.Seq2[MK, V] {
+func (m *Map[MK, V]) All(s Slot) (iter.Seq2[MK, V], error) {
+	if err := m.complete(s); err != nil {
+		return nil, err
+	}
 	return func(yield func(MK, V) bool) {
-		if int(s) >= len(m.owners) {
-			return
-		}
-		for e := m.owners[s].head; e != 0; {
+		for e := m.owner(s).head; e != 0; {
 			at := e - 1
 			e = m.links[at].next
 			if m.column.has(at) && !yield(m.dir.key(at).key, m.at(at).vals[at&pageMask]) {
 				return
 			}
 		}
-	}
+	}, nil
 }
 
 // Clear empties the slot's map.
-func (m *Map[MK, V]) Clear(s Slot) {
-	if int(s) >= len(m.owners) {
-		return
+func (m *Map[MK, V]) Clear(s Slot) error {
+	if err := m.complete(s); err != nil {
+		return err
 	}
 	for e := m.owners[s].head; e != 0; e = m.links[e-1].next {
 		if m.column.has(e - 1) {
 			m.removeEntry(s, e-1)
 		}
 	}
+	return nil
+}
+
+// evictEntry forgets a clean entry.
+func (m *Map[MK, V]) evictEntry(e Slot) {
+	o := &m.owners[m.dir.key(e).owner]
+	o.knows = inPart
+	if m.column.has(e) {
+		o.n--
+	}
+	m.column.evict(e)
+	m.drop(e)
 }
 
 func (m *Map[MK, V]) link(s, e Slot) {
-	for int(s) >= len(m.owners) {
-		m.owners = append(m.owners, mapOwner{})
-	}
 	for int(e) >= len(m.links) {
 		m.links = append(m.links, link{})
 	}
@@ -159,57 +210,45 @@ func (m *Map[MK, V]) unlink(e Slot) {
 }
 
 func (m *Map[MK, V]) info() StateInfo {
-	return StateInfo{Name: m.name, Kind: "map", Schema: joinSchemas(m.codec.Schema(), m.column.codec.Schema())}
+	join := func(schema string) string { return joinSchemas(m.codec.Schema(), schema) }
+	info := StateInfo{Name: m.name, Kind: m.kind, Schema: join(m.values.schema)}
+	for _, o := range m.values.older {
+		info.Older = append(info.Older, join(o))
+	}
+	return info
 }
 
-func (m *Map[MK, V]) has(s Slot) bool { return int(s) < len(m.owners) && m.owners[s].head != 0 }
-
-func (m *Map[MK, V]) bytes() int64 { return m.entries.bytes() + int64(8*len(m.owners)+8*len(m.links)) }
-
-func (m *Map[MK, V]) accept(w StateInfo) error {
-	schema, err := behindKey(w.Schema, m.codec.Schema())
+func (m *Map[MK, V]) accept(older []string) error {
+	schemas, err := behindKey(older, m.codec.Schema())
 	if err != nil {
 		return err
 	}
-	m.decode, err = m.column.codec.DecoderFor(schema)
-	return err
+	return m.values.accept(schemas)
 }
 
-func (m *Map[MK, V]) parse(rest []byte) (Slot, MK, error) {
-	var key MK
-	s, rest, err := m.core.keys.resolve(rest)
-	if err != nil {
-		return 0, key, err
+// has is true of a slot with entries below: without it, they would have to be looked for.
+func (m *Map[MK, V]) has(s Slot) bool {
+	return int(s) < len(m.owners) && (m.owners[s].head != 0 || m.owners[s].knows == inPart)
+}
+
+func (m *Map[MK, V]) clean(s Slot) bool { return int(s) >= len(m.owners) || m.owners[s].head == 0 }
+
+func (m *Map[MK, V]) evict(Slot) {}
+
+func (m *Map[MK, V]) vacate(s Slot) {
+	if int(s) < len(m.owners) {
+		m.owners[s] = mapOwner{}
 	}
-	key, _, err = m.codec.Decode(rest)
-	return s, key, err
 }
 
-func (m *Map[MK, V]) set(rest, value []byte) error {
-	s, key, err := m.parse(rest)
-	if err != nil {
-		return err
-	}
-	return m.decode(value, m.ref(m.entry(s, key)))
-}
+func (m *Map[MK, V]) bytes() int64 { return m.entries.bytes() + int64(12*len(m.owners)+8*len(m.links)) }
 
-func (m *Map[MK, V]) remove(rest []byte) error {
-	s, key, err := m.parse(rest)
-	if err == nil {
-		m.Remove(s, key)
-		m.core.cleared = append(m.core.cleared, s)
-	}
-	return err
-}
-
-func (m *Map[MK, V]) removeRange(int, []byte) error { return nil }
-
-func (m *Map[MK, V]) freeze(full bool) frozenState {
+func (m *Map[MK, V]) freeze() frozenState {
 	appendOwner, entries, codec := m.core.keys.view(), m.dir.keys, m.codec
-	pages, unfreeze := m.freezeEntries(full)
+	pages, unfreeze := m.freezeEntries()
 	return &frozenEntries[V]{
 		frozenColumn: frozenColumn[V]{
-			frozenPages: pages, id: stateID(m.name), codec: m.column.codec, owners: m.dir.owner,
+			frozenPages: pages, id: stateID(m.name), values: m.values, owners: m.dir.owner,
 			appendKey: func(dst []byte, e Slot) []byte {
 				entry := &entries[e>>pageBits][e&pageMask]
 				return codec.Append(appendOwner(dst, entry.owner), &entry.key)
@@ -217,15 +256,4 @@ func (m *Map[MK, V]) freeze(full bool) frozenState {
 		},
 		unfreeze: unfreeze,
 	}
-}
-
-// frozenEntries are the changes of a state with entries.
-type frozenEntries[V any] struct {
-	frozenColumn[V]
-	unfreeze func()
-}
-
-func (f *frozenEntries[V]) release() {
-	f.frozenColumn.release()
-	f.unfreeze()
 }

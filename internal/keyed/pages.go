@@ -7,11 +7,11 @@ import (
 )
 
 // frozenPages are the changed pages of a column as of a freeze. One goroutine reads them, page by page, while the
-// store's goroutine goes on: whichever comes to a page first takes what the snapshot wants of it, under the mutex.
+// store's goroutine goes on: whichever comes to a page first takes what the snapshot wants of it, under the
+// mutex.
 type frozenPages[V any] struct {
 	column *column[V]
 	epoch  uint64
-	full   bool  // all pages, by their numbers
 	chunk  []V   // the unused rest of the last chunk of saved values
 	chunks [][]V // all of them
 
@@ -24,57 +24,38 @@ type frozenPages[V any] struct {
 type frozenPage[V any] struct {
 	live    *page[V] // the column's page, until it has been saved or read
 	index   uint32
-	changed bool   // in the epoch of the snapshot
 	dirty   bitmap // what live had
 	present bitmap
-	vals    []V // those that the snapshot wants, in the order of their slots; nil once it has been read
+	vals    []V // those of dirty slots, in their order; nil once it has been read
 }
 
-// freeze takes the pages changed in the epoch that ends, or all. The caller then begins a new epoch.
-func (c *column[V]) freeze(full bool) *frozenPages[V] {
-	f := &frozenPages[V]{column: c, epoch: c.clock.now, full: full, pages: c.changed}
-	if full {
-		f.pages = make([]frozenPage[V], len(c.pages))
-		for i, p := range c.pages {
-			f.pages[i] = frozenPage[V]{live: p.page, index: uint32(i), changed: p.epoch == c.clock.now}
-		}
-	}
+// freeze takes the pages changed in the epoch that ends. The caller then begins a new epoch.
+func (c *column[V]) freeze() *frozenPages[V] {
+	f := &frozenPages[V]{column: c, epoch: c.clock.now, pages: c.changed}
 	c.changed, c.list = c.list, nil
 	c.frozen = append(c.frozen, f)
 	return f
 }
 
-// wanted are the slots of a page that the snapshot writes.
-func (f *frozenPages[V]) wanted(dirty, present bitmap) bitmap {
-	if f.full {
-		return present
-	}
-	return dirty
-}
-
 // keep saves what the snapshot wants of a page that is about to change, if it has it and has not read it.
-func (f *frozenPages[V]) keep(index uint32, ref *pageRef[V]) {
-	at := ref.place
-	if f.full {
-		at = index
-	} else if f.epoch != ref.epoch {
+func (f *frozenPages[V]) keep(ref *pageRef[V]) {
+	if f.epoch != ref.epoch {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if int(at) >= len(f.pages) || f.pages[at].live == nil {
+	p := &f.pages[ref.place]
+	if p.live == nil {
 		return
 	}
-	p := &f.pages[at]
-	n := f.wanted(p.live.dirty, p.live.present).count(p.live.present)
-	p.vals = f.take(p, f.room(n))
+	p.vals = f.take(p, f.room(p.live.dirty.count(p.live.present)))
 }
 
 // chunkLen is how many saved values share an allocation in a column with many pages.
 const chunkLen = 1 << 14
 
-// room returns space for n saved values. Chunks are used again by later snapshots: what every checkpoint needs should
-// not be garbage after each.
+// room returns space for n saved values. Chunks are used again by later snapshots: what every checkpoint needs
+// should not be garbage after each.
 func (f *frozenPages[V]) room(n int) []V {
 	if len(f.chunk) < n {
 		c := f.column
@@ -91,11 +72,10 @@ func (f *frozenPages[V]) room(n int) []V {
 	return into
 }
 
-// take appends the wanted values of a live page, and lets go of it.
+// take appends the changed values of a live page, and lets go of it.
 func (f *frozenPages[V]) take(p *frozenPage[V], into []V) []V {
 	p.dirty, p.present = p.live.dirty, p.live.present
-	wanted := f.wanted(p.dirty, p.present)
-	for i := range wanted.all {
+	for i := range p.dirty.all {
 		if p.present.has(i) {
 			into = append(into, p.live.vals[i])
 		}
@@ -104,7 +84,8 @@ func (f *frozenPages[V]) take(p *frozenPage[V], into []V) []V {
 	return into
 }
 
-// entries yields the changed slots of one page with their values; nil for one that was cleared. It is called once.
+// entries yields the changed slots of one page with their values; nil for one that was cleared. It is called
+// once.
 func (f *frozenPages[V]) entries(n int, visit func(s Slot, v *V)) {
 	p := &f.pages[n]
 	f.mu.Lock()
@@ -116,8 +97,7 @@ func (f *frozenPages[V]) entries(n int, visit func(s Slot, v *V)) {
 	f.mu.Unlock()
 	p.vals = nil
 	base, next := Slot(p.index)<<pageBits, 0
-	wanted := f.wanted(p.dirty, p.present)
-	for i := range wanted.all {
+	for i := range p.dirty.all {
 		if p.present.has(i) {
 			visit(base+i, &vals[next])
 			next++
@@ -137,10 +117,8 @@ func (f *frozenPages[V]) forget() {
 		}
 		c.spare = append(c.spare, chunk)
 	}
-	if !f.full {
-		clear(f.pages)
-		c.list = f.pages[:0]
-	}
+	clear(f.pages)
+	c.list = f.pages[:0]
 	c.frozen = slices.DeleteFunc(c.frozen, func(o *frozenPages[V]) bool { return o == f })
 }
 
@@ -148,14 +126,12 @@ func (f *frozenPages[V]) forget() {
 func (f *frozenPages[V]) release() {
 	defer f.forget()
 	for _, from := range f.pages {
-		if !from.changed {
-			continue // it belongs to a whole snapshot, but did not change
-		}
 		changed := from.dirty
 		if from.live != nil {
 			changed = from.live.dirty
 		}
 		f.column.writable(Slot(from.index) << pageBits).dirty.add(changed)
+		*f.column.dirtied += int64(changed.count(changed))
 	}
 }
 

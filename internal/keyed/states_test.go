@@ -12,32 +12,12 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
-// whole is a subject with all key groups.
-func whole(t testing.TB) *subject {
-	t.Helper()
-	return newSubject(t, base.KeyGroupRange{End: maxP})
-}
-
-// keys finds the slots of keys. A key without state by the next call gives its slot back, so what a test works with
-// is asked for at once.
-func (s *subject) keys(t testing.TB, keys ...string) []Slot {
-	t.Helper()
-	hashes, slots := make([]uint64, len(keys)), make([]Slot, len(keys))
-	for i, k := range keys {
-		hashes[i] = s.store.Hash(k)
-	}
-	if err := s.store.Lookup(keys, hashes, slots); err != nil {
-		t.Fatal(err)
-	}
-	return slots
-}
-
 func TestAKeyHasOneSlotAsLongAsItHasState(t *testing.T) {
-	s := whole(t)
-	a := s.keys(t, "a", "b", "a")
+	s := entire(t)
+	a := s.slots(t, "a", "b", "a")
 	n := int64(1)
 	s.value.Set(a[0], &n)
-	if again := s.keys(t, "a")[0]; a[0] != a[2] || a[0] == a[1] || again != a[0] || *s.store.Key(a[0]) != "a" {
+	if again := s.slots(t, "a")[0]; a[0] != a[2] || a[0] == a[1] || again != a[0] || *s.store.Key(a[0]) != "a" {
 		t.Errorf("slots %v, then %v", a, again)
 	}
 	if hash := s.store.Hash("a"); hash != s.store.hash("a") {
@@ -46,8 +26,8 @@ func TestAKeyHasOneSlotAsLongAsItHasState(t *testing.T) {
 }
 
 func TestAValueIsThereFromSetToClear(t *testing.T) {
-	s := whole(t)
-	k := s.keys(t, "a", "b")
+	s := entire(t)
+	k := s.slots(t, "a", "b")
 	if _, ok := s.value.Get(k[0]); ok {
 		t.Error("a key that was never set has a value")
 	}
@@ -68,8 +48,8 @@ func TestAValueIsThereFromSetToClear(t *testing.T) {
 }
 
 func TestAnUpdateChangesTheValueInPlaceAndBeginsWithZero(t *testing.T) {
-	s := whole(t)
-	k := s.keys(t, "a")[0]
+	s := entire(t)
+	k := s.slots(t, "a")[0]
 	for want := range int64(3) {
 		s.value.Update(k, func(n *int64) {
 			if *n != want {
@@ -82,14 +62,34 @@ func TestAnUpdateChangesTheValueInPlaceAndBeginsWithZero(t *testing.T) {
 	if v, ok := s.value.Peek(k); !ok || *v != 13 {
 		t.Errorf("%v, %v", v, ok)
 	}
-	if _, ok := s.value.Peek(s.keys(t, "b")[0]); ok {
+	if _, ok := s.value.Peek(s.slots(t, "b")[0]); ok {
 		t.Error("a key without a value can be peeked at")
 	}
 }
 
+// mapOf is the map of a slot, as asked for.
+func (s *subject) mapOf(t testing.TB, slot Slot) map[int64]string {
+	t.Helper()
+	all, err := s.entry.All(slot)
+	must(t, err)
+	return maps.Collect(all)
+}
+
+// lens renders the lengths of the maps of slots.
+func (s *subject) lens(t testing.TB, slots ...Slot) string {
+	t.Helper()
+	var all []int
+	for _, slot := range slots {
+		n, err := s.entry.Len(slot)
+		must(t, err)
+		all = append(all, n)
+	}
+	return fmt.Sprint(all)
+}
+
 func TestTheMapOfAKeyIsItsOwn(t *testing.T) {
-	s := whole(t)
-	k := s.keys(t, "a", "b")
+	s := entire(t)
+	k := s.slots(t, "a", "b")
 	for i := range int64(5) {
 		s.entry.Set(k[0], i, fmt.Sprint("v", i))
 	}
@@ -97,54 +97,55 @@ func TestTheMapOfAKeyIsItsOwn(t *testing.T) {
 	s.entry.Set(k[0], 1, "new")
 	s.entry.Remove(k[0], 4)
 	s.entry.Remove(k[0], 99)
-	got := maps.Collect(s.entry.All(k[0]))
 	want := map[int64]string{0: "v0", 1: "new", 2: "v2", 3: "v3"}
-	if !maps.Equal(got, want) || s.entry.Len(k[0]) != 4 || s.entry.Len(k[1]) != 1 {
-		t.Errorf("%v with %d entries, want %v", got, s.entry.Len(k[0]), want)
+	if got := s.mapOf(t, k[0]); !maps.Equal(got, want) || s.lens(t, k...) != "[4 1]" {
+		t.Errorf("%v, maps of %s entries, want %v", got, s.lens(t, k...), want)
 	}
-	if v, ok := s.entry.Get(k[1], 1); v != "other" || !ok {
-		t.Errorf("%q, %v", v, ok)
+	if v, ok, err := s.entry.Get(k[1], 1); v != "other" || !ok || err != nil {
+		t.Errorf("%q, %v, %v", v, ok, err)
 	}
-	if v, ok := s.entry.Get(k[0], 4); v != "" || ok {
-		t.Errorf("an entry that was removed is %q, %v", v, ok)
+	if v, ok, err := s.entry.Get(k[0], 4); v != "" || ok || err != nil {
+		t.Errorf("an entry that was removed is %q, %v, %v", v, ok, err)
 	}
 }
 
 func TestClearingAMapEmptiesOnlyThatOfItsKey(t *testing.T) {
-	s := whole(t)
-	k := s.keys(t, "a", "b", "never")
+	s := entire(t)
+	k := s.slots(t, "a", "b", "never")
 	for i := range int64(100) {
 		s.entry.Set(k[0], i, "x")
 		s.entry.Set(k[1], i, "y")
 	}
-	s.entry.Clear(k[0])
-	s.entry.Clear(k[2])
-	if a, b, c := s.entry.Len(k[0]), s.entry.Len(k[1]), s.entry.Len(k[2]); a != 0 || b != 100 || c != 0 {
-		t.Errorf("%d, %d and %d entries", a, b, c)
+	must(t, s.entry.Clear(k[0]))
+	must(t, s.entry.Clear(k[2]))
+	if got := s.lens(t, k...); got != "[0 100 0]" {
+		t.Errorf("maps of %s entries", got)
 	}
 	s.entry.Set(k[0], 7, "again")
-	if got := maps.Collect(s.entry.All(k[0])); len(got) != 1 || got[7] != "again" {
+	if got := s.mapOf(t, k[0]); len(got) != 1 || got[7] != "again" {
 		t.Errorf("%v", got)
 	}
 }
 
 func TestAnEntryMayBeRemovedWhileItsMapIsRead(t *testing.T) {
-	s := whole(t)
-	k := s.keys(t, "a")[0]
+	s := entire(t)
+	k := s.slots(t, "a")[0]
 	for i := range int64(50) {
 		s.entry.Set(k, i, "x")
 	}
+	all, err := s.entry.All(k)
+	must(t, err)
 	seen := 0
-	for mk := range s.entry.All(k) {
+	for mk := range all {
 		seen++
 		if mk%2 == 0 {
 			s.entry.Remove(k, mk)
 		}
 	}
-	if seen != 50 || s.entry.Len(k) != 25 {
-		t.Errorf("%d entries were seen, %d are left", seen, s.entry.Len(k))
+	if seen != 50 || s.lens(t, k) != "[25]" {
+		t.Errorf("%d entries were seen, %s are left", seen, s.lens(t, k))
 	}
-	for range s.entry.All(k) {
+	for range all {
 		break // reading may end early
 	}
 }
@@ -164,8 +165,8 @@ func (s *subject) rung(t *testing.T, upTo int64) string {
 }
 
 func TestTimersRingInTheOrderOfTheirTimesAndThenOfTheirRegistration(t *testing.T) {
-	s := whole(t)
-	k := s.keys(t, "a", "b", "c")
+	s := entire(t)
+	k := s.slots(t, "a", "b", "c")
 	for _, r := range []struct {
 		slot Slot
 		time int64
@@ -193,8 +194,8 @@ func TestTimersRingInTheOrderOfTheirTimesAndThenOfTheirRegistration(t *testing.T
 }
 
 func TestATimerTakenBackDoesNotRingUnlessItIsSetAgain(t *testing.T) {
-	s := whole(t)
-	k := s.keys(t, "a", "b")
+	s := entire(t)
+	k := s.slots(t, "a", "b")
 	s.timers.Register(k[0], 5)
 	s.timers.Register(k[1], 5)
 	s.timers.Cancel(k[0], 5)
@@ -211,8 +212,8 @@ func TestATimerTakenBackDoesNotRingUnlessItIsSetAgain(t *testing.T) {
 }
 
 func TestATimerMaySetAndTakeBackOthersWhileItRings(t *testing.T) {
-	s := whole(t)
-	k := s.keys(t, "a", "b")
+	s := entire(t)
+	k := s.slots(t, "a", "b")
 	s.timers.Register(k[0], 1)
 	s.timers.Register(k[1], 2)
 	s.timers.Register(k[1], 3)
@@ -239,8 +240,8 @@ func TestATimerMaySetAndTakeBackOthersWhileItRings(t *testing.T) {
 }
 
 func TestAFailureWhileTimersRingIsReturned(t *testing.T) {
-	s := whole(t)
-	k := s.keys(t, "a")[0]
+	s := entire(t)
+	k := s.slots(t, "a")[0]
 	s.timers.Register(k, 1)
 	s.timers.Register(k, 2)
 	broken := errors.New("broken")
@@ -266,56 +267,72 @@ func (s *subject) into(t *testing.T, ns int64, n int64, keys ...string) {
 	}
 }
 
-// inPane renders a pane, sorted.
-func (s *subject) inPane(ns int64) string {
+// inPane renders a pane, sorted; it makes none.
+func (s *subject) inPane(t testing.TB, ns int64) string {
+	t.Helper()
+	if !s.panes.Has(ns) {
+		return ""
+	}
 	var all []string
-	for k, n := range s.panes.Peek(ns).All() {
-		all = append(all, fmt.Sprintf("%s=%d", *k, *n))
+	for part := range s.store.Groups.Len() {
+		must(t, s.panes.Pane(ns).Each(part, func(k *string, n *int64) error {
+			all = append(all, fmt.Sprintf("%s=%d", *k, *n))
+			return nil
+		}))
 	}
 	slices.Sort(all)
 	return strings.Join(all, " ")
 }
 
+// found is the accumulator of a key of a pane, as text.
+func (s *subject) found(t testing.TB, ns int64, key string) string {
+	t.Helper()
+	acc, err := s.panes.Pane(ns).Find(key, s.store.Hash(key))
+	must(t, err)
+	if acc == nil {
+		return "none"
+	}
+	return fmt.Sprint(*acc)
+}
+
 func TestEachNamespaceHasItsOwnAccumulators(t *testing.T) {
-	s := whole(t)
+	s := entire(t)
 	s.into(t, 10, 1, "a", "b", "a")
 	s.into(t, -20, 5, "b")
-	if a, b := s.inPane(10), s.inPane(-20); a != "a=2 b=1" || b != "b=5" {
+	if a, b := s.inPane(t, 10), s.inPane(t, -20); a != "a=2 b=1" || b != "b=5" {
 		t.Errorf("%s; %s", a, b)
 	}
 	if got := s.panes.Namespaces(); !slices.Equal(got, []int64{-20, 10}) {
 		t.Errorf("namespaces %v", got)
 	}
-	if n := s.panes.Peek(10).Len(); n != 2 {
-		t.Errorf("%d keys", n)
+	n := 0
+	for part := range s.store.Groups.Len() {
+		n += s.panes.Pane(10).Len(part)
 	}
-	if acc := s.panes.Peek(10).Find("a", s.store.Hash("a")); acc == nil || *acc != 2 {
-		t.Errorf("%v", acc)
-	}
-	if acc := s.panes.Peek(-20).Find("a", s.store.Hash("a")); acc != nil {
-		t.Errorf("a key of another namespace has %d", *acc)
+	if a, b := s.found(t, 10, "a"), s.found(t, -20, "a"); n != 2 || a != "2" || b != "none" {
+		t.Errorf("%d keys, of which one has %s, and %s in another namespace", n, a, b)
 	}
 }
 
-func TestPeekingMakesNoNamespaceAndDroppingForgetsOne(t *testing.T) {
-	s := whole(t)
-	if s.inPane(3) != "" || s.panes.Peek(3).Find("a", s.store.Hash("a")) != nil || len(s.panes.Namespaces()) != 0 {
+func TestAskingMakesNoNamespaceAndDroppingForgetsOne(t *testing.T) {
+	s := entire(t)
+	if s.panes.Has(3) || len(s.panes.Namespaces()) != 0 {
 		t.Errorf("namespaces %v", s.panes.Namespaces())
 	}
 	s.into(t, 3, 1, "a")
 	s.panes.Drop(3)
 	s.panes.Drop(4) // there is none
-	if len(s.panes.Namespaces()) != 0 || s.inPane(3) != "" {
-		t.Errorf("namespaces %v, %s", s.panes.Namespaces(), s.inPane(3))
+	if len(s.panes.Namespaces()) != 0 || s.inPane(t, 3) != "" {
+		t.Errorf("namespaces %v, %s", s.panes.Namespaces(), s.inPane(t, 3))
 	}
 	s.into(t, 3, 7, "b")
-	if got := s.inPane(3); got != "b=7" {
+	if got := s.inPane(t, 3); got != "b=7" {
 		t.Errorf("made again: %s", got)
 	}
 }
 
 func TestAKeyOfAPaneHasNoAccumulatorBeforeItIsTouched(t *testing.T) {
-	s := whole(t)
+	s := entire(t)
 	pane := s.panes.Pane(1)
 	slots := make([]Slot, 1)
 	if err := pane.Lookup([]string{"a"}, []uint64{s.store.Hash("a")}, slots); err != nil {
@@ -331,17 +348,17 @@ func TestAKeyOfAPaneHasNoAccumulatorBeforeItIsTouched(t *testing.T) {
 }
 
 func TestAKeyWithoutStateGivesItsSlotBack(t *testing.T) {
-	s := whole(t)
+	s := entire(t)
 	n := int64(1)
-	kept := s.keys(t, "kept")[0]
+	kept := s.slots(t, "kept")[0]
 	s.value.Set(kept, &n)
 	for i := range 1000 {
-		slot := s.keys(t, fmt.Sprint("passing-", i))[0]
+		slot := s.slots(t, fmt.Sprint("passing-", i))[0]
 		s.value.Set(slot, &n)
 		s.value.Clear(slot)
 	}
-	s.freeze(t) // what was cleared is written as such
-	s.keys(t)
+	s.checkpoint(t) // what was cleared is written as such
+	s.slots(t)
 	if got := s.store.Len(); got > 10 {
 		t.Errorf("%d keys are held", got)
 	}
@@ -350,18 +367,8 @@ func TestAKeyWithoutStateGivesItsSlotBack(t *testing.T) {
 	}
 }
 
-// freeze ends an epoch and writes it nowhere.
-func (s *subject) freeze(t *testing.T) {
-	t.Helper()
-	f := s.store.Freeze(1)
-	if err := f.WriteTo(&tape{}); err != nil {
-		t.Fatal(err)
-	}
-	f.Done()
-}
-
 func TestAStateHasAnEncodingAndANameOfItsOwn(t *testing.T) {
-	s := whole(t)
+	s := entire(t)
 	if _, err := NewColumn[int64](s.store, "value"); err == nil || !strings.Contains(err.Error(), "value") {
 		t.Errorf("a name was given twice: %v", err)
 	}
@@ -382,7 +389,7 @@ func TestAStateHasAnEncodingAndANameOfItsOwn(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 	}
-	if slices.Sort(names); fmt.Sprint(names) != "[entry name panes timers value]" {
+	if slices.Sort(names); fmt.Sprint(names) != "[entry list name panes sum timers value]" {
 		t.Errorf("%v", names)
 	}
 }

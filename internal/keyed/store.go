@@ -1,14 +1,10 @@
 package keyed
 
 import (
+	"context"
 	"encoding/binary"
-	"fmt"
-	"strings"
-	"sync/atomic"
-	"unsafe"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
-	"github.com/aquifer-stream/aquifer/internal/lsm"
 	"github.com/aquifer-stream/aquifer/internal/record"
 )
 
@@ -22,26 +18,35 @@ type Config struct {
 	Groups         base.KeyGroupRange
 	// Budget is charged with the store's memory; nil for none.
 	Budget *Budget
+	// Context ends reads of what is not in memory.
+	Context context.Context
+	// Below is where what is not in memory is read from. Restored says that it has something already.
+	Below    Below
+	Restored bool
+	// Checkpoint is the number of the checkpoint that Below comes from; zero for none.
+	Checkpoint uint64
 }
 
-// Budget is an account of the bytes that stores take. It is safe for concurrent use.
-type Budget struct {
-	limit int64
-	used  atomic.Int64
+// Below are the tables that hold what has been written and, when memory is short, is not in it any longer. They
+// are used by the store's goroutine.
+type Below interface {
+	// Read looks for keys, which are in ascending order and distinct, and calls found for each that is there, in
+	// any order but not concurrently. The value is valid during the call.
+	Read(ctx context.Context, keys [][]byte, found func(i int, value []byte) error) error
+	// Scan visits the entries from start to before end in the order of their keys, until visit fails. The slices
+	// are valid during the call.
+	Scan(ctx context.Context, start, end []byte, visit func(key, value []byte) error) error
 }
-
-// NewBudget returns a budget with a limit in bytes; zero for none.
-func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
-
-// Used is the number of bytes taken.
-func (b *Budget) Used() int64 { return b.used.Load() }
 
 // StateInfo describes a state.
 type StateInfo struct {
-	// Name is the state's identity within the operator, Kind one of value, map, panes and timers.
+	// Name is the state's identity within the operator, Kind one of value, map, list, sum, panes and timers.
 	Name, Kind string
 	// Schema is that of its values, behind that of what else it is keyed by.
 	Schema string
+	// Older are those that values below may still have: a value begins with the place of its own among these, the
+	// newest last.
+	Older []string
 }
 
 // Registry is a store that states can be added to. It is implemented by Store alone.
@@ -55,6 +60,8 @@ type Store[K comparable] struct {
 	codec *record.KeyCodec[K]
 	// fresh are the slots that the last Lookup created: its records may have left them without state.
 	fresh   []Slot
+	missing []Slot // of the batch at hand: created, but their state has to be looked for below
+	reads   reads
 	words   []uint64
 	strings []uintptr // offsets of strings in K
 }
@@ -64,12 +71,15 @@ type core struct {
 	Config
 	clock   clock
 	states  []stateTable
-	full    bool
 	charged int64
-	writers map[string]StateInfo // as the states were written, by name; nil before SetWriterSchemas
+	dirtied int64 // entries that have become dirty in this epoch
+	counts  Counts
+	// sequences is how many parts have been numbered.
+	sequences uint64
 
 	keys    keySpace
 	cleared []Slot    // slots that lost state in this epoch
+	awaited awaited   // by slot: of cleared, and of waiting
 	waiting []reclaim // in the order of freezes
 }
 
@@ -80,8 +90,15 @@ type keySpace interface {
 	// view returns a function that appends the encoded key of a slot, for use by another goroutine
 	// while the slots of the frozen epoch stay as they are.
 	view() func(dst []byte, s Slot) []byte
-	// resolve finds or creates the slot of the key that begins encoded, and returns what follows it.
+	// resolve finds or creates the slot of the key that begins encoded, and returns what follows it. Nothing is
+	// known of the other state of a slot that it creates, until bring.
 	resolve(encoded []byte) (Slot, []byte, error)
+	// bring reads the values of the slots that resolve has created.
+	bring() error
+	// partial reports whether keys of the slot's part may be below and not in memory.
+	partial(s Slot) bool
+	// charge brings the budget up to date.
+	charge()
 	// owners is the key group of each page of slots, for use by another goroutine.
 	owners() []uint16
 }
@@ -97,16 +114,15 @@ type stateTable interface {
 	info() StateInfo
 	// has reports whether the slot has anything in the state, tombstones not yet written included.
 	has(s Slot) bool
+	// clean reports whether evict would lose nothing, and can be done.
+	clean(s Slot) bool
+	evict(s Slot)
+	// vacate says that the slot is going to be another key's.
+	vacate(s Slot)
 	bytes() int64
-	// entriesOf is at most the number of its entries, in a store of so many keys.
-	entriesOf(keys int) int
-	freeze(full bool) frozenState
-	// accept prepares for values that were written under another schema.
-	accept(writer StateInfo) error
-	// set, remove and removeRange apply an entry of a table; rest is what follows the prefix of its key.
-	set(rest, value []byte) error
-	remove(rest []byte) error
-	removeRange(part int, start []byte) error
+	freeze() frozenState
+	// accept prepares for values that were written under other schemas.
+	accept(older []string) error
 	// reclaim gives back entries whose tombstones have been written.
 	reclaim()
 }
@@ -122,6 +138,7 @@ func NewStore[K comparable](cfg Config) (*Store[K], error) {
 		strings: record.LayoutOf[K]().Strings,
 	}
 	s.keys = s
+	s.dir.restrict(&s.core, s.makeRoom)
 	return s, nil
 }
 
@@ -160,30 +177,13 @@ func (s *Store[K]) part(hash uint64) int {
 
 func (s *Store[K]) partOf(slot Slot) int { return s.dir.partOf(slot) }
 
+func (s *Store[K]) partial(slot Slot) bool { return s.dir.parts[s.dir.partOf(slot)].partial }
+
 func (s *Store[K]) view() func([]byte, Slot) []byte {
 	keys, codec := s.dir.keys, s.codec
 	return func(dst []byte, slot Slot) []byte {
 		return codec.Append(dst, &keys[slot>>pageBits][slot&pageMask])
 	}
-}
-
-func (s *Store[K]) resolve(encoded []byte) (Slot, []byte, error) {
-	key, rest, err := s.codec.Decode(encoded)
-	if err != nil {
-		return 0, nil, err
-	}
-	return s.create(key, s.hash(key)), rest, nil
-}
-
-func (s *Store[K]) create(key K, hash uint64) Slot {
-	p := s.part(hash)
-	if slot, ok := s.dir.find(p, hash, &key); ok {
-		return slot
-	}
-	if len(s.strings) > 0 {
-		keepStrings(unsafe.Pointer(&key), s.strings)
-	}
-	return s.dir.insert(p, hash, key, s.hash)
 }
 
 // Lookup finds the slot of each key of a batch and creates those that are not there. The keys must belong to
@@ -212,16 +212,16 @@ func (s *Store[K]) Lookup(keys []K, hashes []uint64, slots []Slot) error {
 			slots[i] = slot
 		}
 	}
+	s.dir.hold(slots[:len(keys)])
 	for i, slot := range slots[:len(keys)] {
 		if slot == NoSlot {
-			before := s.dir.used
-			slots[i] = s.create(keys[i], hashes[i])
-			if s.dir.used > before {
-				s.fresh = append(s.fresh, slots[i])
-			}
+			slots[i] = s.admit(keys[i], hashes[i])
 		}
 	}
-	return s.charge()
+	s.lookedUp(len(keys))
+	err := s.bring()
+	s.charge()
+	return err
 }
 
 // NoSlot is the slot of no key.
@@ -242,13 +242,8 @@ func (s *Store[K]) Key(slot Slot) *K { return s.dir.key(slot) }
 // Len is the number of keys.
 func (s *Store[K]) Len() int { return s.dir.used }
 
-// Entries is at most how many entries the states have: a value state counts as having one for each key.
-func (s *Store[K]) Entries() (n int64) {
-	for _, t := range s.states {
-		n += int64(t.entriesOf(s.dir.used))
-	}
-	return n
-}
+// Parts is the number of key groups.
+func (s *Store[K]) Parts() int { return s.Groups.Len() }
 
 // Bytes is the memory that the store takes.
 func (s *Store[K]) Bytes() int64 {
@@ -256,22 +251,22 @@ func (s *Store[K]) Bytes() int64 {
 	for _, t := range s.states {
 		total += t.bytes()
 	}
-	return total
+	return total + int64(4*len(s.awaited))
 }
 
+// Dirty is about the memory, in bytes, that changes of this epoch take which no snapshot has yet.
+func (s *Store[K]) Dirty() int64 { return s.dirtied * dirtyBytes }
+
+// dirtyBytes is about what an entry takes in a table.
+const dirtyBytes = 48
+
 // charge brings the budget up to date.
-func (s *Store[K]) charge() error {
-	if s.Budget == nil {
-		return nil
+func (s *Store[K]) charge() {
+	if s.Budget != nil {
+		bytes := s.Bytes()
+		s.Budget.used.Add(bytes - s.charged)
+		s.charged = bytes
 	}
-	bytes := s.Bytes()
-	used := s.Budget.used.Add(bytes - s.charged)
-	s.charged = bytes
-	if s.Budget.limit > 0 && used > s.Budget.limit {
-		return base.Errorf(base.Config, "operator %q: state takes %d bytes, all operators together %d, which is more than "+
-			"the memory of %d bytes that the job may use: give it more (--memory)", s.Name, bytes, used, s.Budget.limit)
-	}
-	return nil
 }
 
 // Close gives the store's memory back to the budget.
@@ -294,7 +289,9 @@ func (s *Store[K]) tidy() {
 			t.reclaim()
 		}
 		for _, slot := range s.waiting[0].slots {
-			s.drop(slot)
+			if s.awaited.told(slot) {
+				s.drop(slot)
+			}
 		}
 		s.waiting[0].frozen.forget()
 		s.waiting = s.waiting[1:]
@@ -303,54 +300,23 @@ func (s *Store[K]) tidy() {
 
 // drop removes a slot's key if no state has anything for it.
 func (s *Store[K]) drop(slot Slot) {
+	if !s.dir.marks[slot>>pageBits].used.has(slot) {
+		return
+	}
 	for _, t := range s.states {
 		if t.has(slot) {
 			return
 		}
 	}
-	key := *s.dir.key(slot)
-	hash := s.hash(key)
-	if found, ok := s.dir.find(s.dir.partOf(slot), hash, &key); ok && found == slot {
-		s.dir.remove(slot, hash, s.hash)
-	}
+	s.vacate(slot)
 }
 
-// States describes the states, in the order of their declaration; KeySchema the key.
-func (s *Store[K]) States() []StateInfo {
-	var all []StateInfo
+// vacate takes a slot's key out of the directory.
+func (s *Store[K]) vacate(slot Slot) {
 	for _, t := range s.states {
-		all = append(all, t.info())
+		t.vacate(slot)
 	}
-	return all
-}
-
-// KeySchema is the schema of the key.
-func (s *Store[K]) KeySchema() string { return s.codec.Schema() }
-
-// SetWriterSchemas says what the tables that will be restored were written with. It refuses what this
-// program cannot read.
-func (s *Store[K]) SetWriterSchemas(key string, states []StateInfo) error {
-	if key != s.codec.Schema() {
-		return base.Errorf(base.Config, "operator %q: the checkpoint's keys are %s, the program's %s",
-			s.Name, key, s.codec.Schema())
-	}
-	s.writers = map[string]StateInfo{}
-	for _, w := range states {
-		s.writers[w.Name] = w
-		t := s.state(w.Name)
-		if t == nil {
-			return base.Errorf(base.Config, "operator %q: the checkpoint has a state %q that the program does not: "+
-				"declare it, or give the operator another uid to begin without state", s.Name, w.Name)
-		}
-		if t.info().Kind != w.Kind {
-			return base.Errorf(base.Config, "operator %q: state %q is a %s in the checkpoint and a %s in the program",
-				s.Name, w.Name, w.Kind, t.info().Kind)
-		}
-		if err := t.accept(w); err != nil {
-			return base.Errorf(base.Config, "operator %q: state %q: %w", s.Name, w.Name, err)
-		}
-	}
-	return nil
+	s.dir.remove(slot, s.hash(*s.dir.key(slot)), s.hash)
 }
 
 func (c *core) state(name string) stateTable {
@@ -372,69 +338,4 @@ func (c *core) prefix(dst []byte, part int, state uint32) []byte {
 	return binary.BigEndian.AppendUint32(dst, state)
 }
 
-// GroupOf returns the key group of a table key.
-func GroupOf(key []byte) (base.KeyGroup, bool) {
-	if len(key) < prefixLen {
-		return 0, false
-	}
-	return base.KeyGroup(binary.BigEndian.Uint16(key[8:])), true
-}
-
-// Restore applies an entry of a table, oldest table first. value is the end of the range for DeleteRange.
-// Entries of other key groups are passed over.
-func (s *Store[K]) Restore(change lsm.Change, key, value []byte) error {
-	if len(key) < prefixLen {
-		return base.Errorf(base.Corrupt, "a table key of %d bytes", len(key))
-	}
-	group := base.KeyGroup(binary.BigEndian.Uint16(key[8:]))
-	if binary.BigEndian.Uint64(key) != s.Operator || !s.Groups.Contains(group) {
-		return nil
-	}
-	id, rest := binary.BigEndian.Uint32(key[10:]), key[prefixLen:]
-	for _, t := range s.states {
-		if stateID(t.info().Name) == id {
-			return apply(t, change, int(group-s.Groups.Start), rest, value)
-		}
-	}
-	return base.Errorf(base.Corrupt, "a table key of an unknown state %08x", id)
-}
-
-func apply(t stateTable, change lsm.Change, part int, rest, value []byte) error {
-	var err error
-	switch change {
-	case lsm.Set:
-		err = t.set(rest, value)
-	case lsm.Delete:
-		err = t.remove(rest)
-	case lsm.DeleteRange:
-		err = t.removeRange(part, rest)
-	}
-	if err != nil {
-		return fmt.Errorf("state %q: %w", t.info().Name, err)
-	}
-	return nil
-}
-
-// Restored ends restoring: what was restored is not a change of this epoch.
-func (s *Store[K]) Restored() error {
-	s.Freeze(0).Done()
-	s.tidy()
-	return s.charge()
-}
-
-// joinSchemas is the schema of a state that is keyed by more than the key.
-func joinSchemas(parts ...string) string { return strings.Join(parts, arrow) }
-
 func (s *Store[K]) owners() []uint16 { return s.dir.owner }
-
-// behindKey returns the schema of the values of a state whose entries are keyed by more than the key. That
-// part of its schema cannot change.
-func behindKey(schema, key string) (string, error) {
-	before, value, ok := strings.Cut(schema, arrow)
-	if !ok || before != key {
-		return "", fmt.Errorf("its keys are %s in the checkpoint and %s in the program", before, key)
-	}
-	return value, nil
-}
-
-const arrow = " → "

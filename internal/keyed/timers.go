@@ -2,18 +2,27 @@ package keyed
 
 import (
 	"container/heap"
+	"errors"
+	"math"
+	"slices"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
-// Timers are times at which something is to happen for a key: a set for each key, and all of them in order.
+// Timers are times at which something is to happen for a key: a set for each key, and all of them in order. Of
+// those that are also in the tables below, the earliest are in memory.
 type Timers struct {
 	entries[timerEntry, struct{}]
 	name    string
 	counts  []uint32 // timers by the store's slots, those included whose tombstones are not written
 	buckets map[int64][]Slot
 	times   timeHeap // those that have a bucket
+	upTo    []int64  // by part: timers up to this time are all in memory
+	least   int64    // of upTo
 }
+
+// timersAtOnce is about how many timers of a part are read at once.
+const timersAtOnce = 256
 
 type timerEntry struct {
 	time  int64
@@ -37,18 +46,35 @@ func (h *timeHeap) Pop() any {
 // NewTimers adds a set of timers to a store.
 func NewTimers(r Registry, name string) (*Timers, error) {
 	core := r.registry()
-	t := &Timers{name: name, buckets: map[int64][]Slot{}}
-	var err error
-	hash := func(e timerEntry) uint64 { return mix(base.HashWord(uint64(e.time)), e.owner) }
-	if t.entries, err = newEntries[timerEntry, struct{}](core, name, hash); err != nil {
+	values, err := newVersions[struct{}](name)
+	if err != nil {
 		return nil, err
 	}
+	t := &Timers{name: name, buckets: map[int64][]Slot{}, least: math.MaxInt64}
+	if core.Restored {
+		t.least = math.MinInt64
+	}
+	for range core.Groups.Len() {
+		t.upTo = append(t.upTo, t.least)
+	}
+	hash := func(e timerEntry) uint64 { return mix(base.HashWord(uint64(e.time)), e.owner) }
+	t.entries = newEntries[timerEntry](core, values, hash)
 	t.onDrop = func(e Slot) { t.counts[t.dir.key(e).owner]-- }
+	t.dir.restrict(core, t.makeRoom)
 	return t, core.add(t)
 }
 
 // Register sets a timer. Setting it twice is the same as once.
 func (t *Timers) Register(s Slot, time int64) {
+	e := t.place(s, time)
+	if !t.column.has(e) {
+		t.ref(e)
+		t.expect(s, time)
+	}
+}
+
+// place finds or makes the slot of a timer.
+func (t *Timers) place(s Slot, time int64) Slot {
 	e, made := t.create(s, timerEntry{time, s})
 	if made {
 		for int(s) >= len(t.counts) {
@@ -56,10 +82,11 @@ func (t *Timers) Register(s Slot, time int64) {
 		}
 		t.counts[s]++
 	}
-	if t.column.has(e) {
-		return
-	}
-	t.ref(e)
+	return e
+}
+
+// expect puts a timer into the order of times.
+func (t *Timers) expect(s Slot, time int64) {
 	bucket, ok := t.buckets[time]
 	if !ok {
 		heap.Push(&t.times, time)
@@ -69,78 +96,173 @@ func (t *Timers) Register(s Slot, time int64) {
 
 // Cancel takes a timer back.
 func (t *Timers) Cancel(s Slot, time int64) {
-	if e, ok := t.find(s, timerEntry{time, s}); ok {
+	e, known := t.find(s, timerEntry{time, s})
+	switch {
+	case known:
 		t.entries.remove(s, e)
+	case time > t.upTo[t.core.keys.partOf(s)]:
+		t.entries.bury(s, t.place(s, time))
 	}
 }
 
 // Next is the earliest time that may have a timer.
 func (t *Timers) Next() (int64, bool) {
-	if len(t.times) == 0 {
-		return 0, false
+	next := t.least
+	if next < math.MaxInt64 {
+		next++
 	}
-	return t.times[0], true
+	if len(t.times) > 0 {
+		next = min(next, t.times[0])
+	}
+	return next, len(t.times) > 0 || t.least < math.MaxInt64
 }
 
-// Pop takes all timers up to a time and calls a function for each, in the order of their times and, for
-// one time, of their registration. The function may set and take back timers; those due are popped too.
+// Pop takes all timers up to a time and calls a function for each, in the order of their times. The function may
+// set and take back timers; those due are popped too. Those that are not in memory are read when their turn
+// comes: a part holds a few at once, so that what is read is not driven out again before it fires.
 func (t *Timers) Pop(upTo int64, fire func(s Slot, time int64) error) error {
-	for len(t.times) > 0 && t.times[0] <= upTo {
-		time := t.times[0]
-		bucket := t.buckets[time]
-		delete(t.buckets, time)
-		heap.Pop(&t.times)
-		for _, s := range bucket {
-			e, ok := t.find(s, timerEntry{time, s})
-			if !ok {
-				continue // taken back
-			}
-			t.entries.remove(s, e)
-			if err := fire(s, time); err != nil {
+	for {
+		if len(t.times) > 0 && t.times[0] <= min(upTo, t.least) {
+			if err := t.popFirst(fire); err != nil {
 				return err
 			}
+			continue
+		}
+		if t.least >= upTo {
+			return nil
+		}
+		next := upTo
+		if len(t.times) > 0 {
+			next = min(next, t.times[0])
+		}
+		if err := t.read(next); err != nil {
+			return err
+		}
+	}
+}
+
+// popFirst takes the timers of the earliest time.
+func (t *Timers) popFirst(fire func(s Slot, time int64) error) error {
+	time := t.times[0]
+	bucket := t.buckets[time]
+	delete(t.buckets, time)
+	heap.Pop(&t.times)
+	for _, s := range bucket {
+		e, known := t.find(s, timerEntry{time, s})
+		if !known || !t.column.has(e) {
+			continue // taken back
+		}
+		t.entries.remove(s, e)
+		if err := fire(s, time); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (t *Timers) info() StateInfo        { return StateInfo{Name: t.name, Kind: "timers"} }
-func (t *Timers) has(s Slot) bool        { return int(s) < len(t.counts) && t.counts[s] > 0 }
-func (t *Timers) bytes() int64           { return t.entries.bytes() + int64(4*len(t.counts)+32*len(t.times)) }
-func (t *Timers) accept(StateInfo) error { return nil }
-
-func (t *Timers) parse(rest []byte) (time int64, s Slot, err error) {
-	if time, rest, err = takeOrdered(rest); err == nil {
-		s, _, err = t.core.keys.resolve(rest)
+// read brings the next timers of every part into memory, as far as they may be due.
+func (t *Timers) read(upTo int64) error {
+	for part := range t.upTo {
+		if t.upTo[part] < upTo {
+			if err := t.readPart(part); err != nil {
+				return err
+			}
+		}
 	}
-	return time, s, err
+	t.least = slices.Min(t.upTo)
+	t.core.keys.charge()
+	return t.core.keys.bring()
 }
 
-func (t *Timers) set(rest, _ []byte) error {
-	time, s, err := t.parse(rest)
-	if err == nil {
-		t.Register(s, time)
+// errEnough ends a scan.
+var errEnough = errors.New("enough")
+
+// readPart reads the next timers of a part: some, and all of the last one's time.
+func (t *Timers) readPart(part int) error {
+	var start []byte
+	if t.upTo[part] > math.MinInt64 {
+		start = appendOrdered(nil, t.upTo[part]+1)
+	}
+	before, last, n := t.upTo[part], int64(math.MinInt64), 0
+	t.upTo[part] = math.MaxInt64 // which makeRoom may put back meanwhile
+	err := t.core.scan(part, stateID(t.name), start, nil, func(rest, _ []byte) error {
+		time, key, err := takeOrdered(rest)
+		if err != nil {
+			return err
+		}
+		if n >= timersAtOnce && time > last {
+			return errEnough
+		}
+		last, n = time, n+1
+		return t.take(time, key)
+	})
+	if errors.Is(err, errEnough) {
+		t.upTo[part] = min(t.upTo[part], last)
+		return nil
+	}
+	if err != nil {
+		t.upTo[part] = min(t.upTo[part], before)
 	}
 	return err
 }
 
-func (t *Timers) remove(rest []byte) error {
-	time, s, err := t.parse(rest)
-	if err == nil {
-		t.Cancel(s, time)
-		t.core.cleared = append(t.core.cleared, s)
+// take brings a timer into memory, unless it has been taken back there.
+func (t *Timers) take(time int64, key []byte) error {
+	s, _, err := t.core.keys.resolve(key)
+	if err != nil {
+		return err
 	}
-	return err
+	if _, known := t.find(s, timerEntry{time, s}); known {
+		return nil
+	}
+	e := t.place(s, time)
+	t.writable(e).present.set(e)
+	t.expect(s, time)
+	return nil
 }
 
-func (t *Timers) removeRange(int, []byte) error { return nil }
+// makeRoom forgets the later half of a part's timers, as far as they are clean. A few always stay: those that were
+// read would go before their turn comes, to be read again and again.
+func (t *Timers) makeRoom(p int) {
+	var clean []Slot
+	var times []int64
+	for s := range t.dir.parts[p].slots {
+		if t.column.clean(s) {
+			clean, times = append(clean, s), append(times, t.dir.key(s).time)
+		}
+	}
+	if len(times) <= 2*timersAtOnce {
+		return
+	}
+	slices.Sort(times)
+	cut := times[len(times)/2]
+	if len(t.times) > 0 {
+		cut = max(cut, t.times[0])
+	}
+	for _, s := range clean {
+		if t.dir.key(s).time > cut {
+			t.column.evict(s)
+			t.drop(s)
+		}
+	}
+	t.upTo[p] = min(t.upTo[p], cut)
+	t.least = min(t.least, cut)
+}
 
-func (t *Timers) freeze(full bool) frozenState {
+func (t *Timers) info() StateInfo       { return StateInfo{Name: t.name, Kind: "timers"} }
+func (t *Timers) has(s Slot) bool       { return int(s) < len(t.counts) && t.counts[s] > 0 }
+func (t *Timers) clean(s Slot) bool     { return !t.has(s) }
+func (t *Timers) evict(Slot)            {}
+func (t *Timers) vacate(Slot)           {}
+func (t *Timers) bytes() int64          { return t.entries.bytes() + int64(4*len(t.counts)+32*len(t.times)) }
+func (t *Timers) accept([]string) error { return nil }
+
+func (t *Timers) freeze() frozenState {
 	appendOwner, entries := t.core.keys.view(), t.dir.keys
-	pages, unfreeze := t.freezeEntries(full)
+	pages, unfreeze := t.freezeEntries()
 	return &frozenEntries[struct{}]{
 		frozenColumn: frozenColumn[struct{}]{
-			frozenPages: pages, id: stateID(t.name), codec: t.column.codec, owners: t.dir.owner,
+			frozenPages: pages, id: stateID(t.name), values: t.values, owners: t.dir.owner,
 			appendKey: func(dst []byte, e Slot) []byte {
 				entry := &entries[e>>pageBits][e&pageMask]
 				return appendOwner(appendOrdered(dst, entry.time), entry.owner)

@@ -5,9 +5,8 @@ import "unsafe"
 // Column is one value for each key.
 type Column[V any] struct {
 	column[V]
-	core   *core
-	name   string
-	decode func(src []byte, v *V) error
+	core *core
+	name string
 	// touched keeps the compiler from leaving out loads whose values nobody needs.
 	touched uint64
 }
@@ -15,11 +14,11 @@ type Column[V any] struct {
 // NewColumn adds a value state to a store.
 func NewColumn[V any](r Registry, name string) (*Column[V], error) {
 	core := r.registry()
-	inner, err := newColumn[V](&core.clock, name)
+	values, err := newVersions[V](name)
 	if err != nil {
 		return nil, err
 	}
-	c := &Column[V]{column: inner, core: core, name: name, decode: inner.codec.Decode}
+	c := &Column[V]{column: newColumn(core, values), core: core, name: name}
 	return c, core.add(c)
 }
 
@@ -60,49 +59,31 @@ func (c *Column[V]) Update(s Slot, fn func(*V)) {
 // Clear takes the slot's value away.
 func (c *Column[V]) Clear(s Slot) {
 	if c.column.clear(s) {
-		c.core.cleared = append(c.core.cleared, s)
+		c.core.lost(s)
 	}
 }
 
 // Touch reads from the pages of many slots, so that the waits for memory overlap.
 func (c *Column[V]) Touch(slots []Slot) { c.touched += c.touch(slots) }
 
+// load gives a slot the value that the tables below have for it, which is no change.
+func (c *Column[V]) load(s Slot, encoded []byte) error { return c.fill(s, encoded) }
+
 func (c *Column[V]) info() StateInfo {
-	return StateInfo{Name: c.name, Kind: "value", Schema: c.codec.Schema()}
+	return StateInfo{Name: c.name, Kind: "value", Schema: c.values.schema, Older: c.values.older}
 }
-func (c *Column[V]) has(s Slot) bool { return c.holds(s) }
-func (c *Column[V]) bytes() int64    { return c.column.bytes }
+func (c *Column[V]) has(s Slot) bool   { return c.holds(s) }
+func (c *Column[V]) clean(s Slot) bool { return c.column.clean(s) }
+func (c *Column[V]) evict(s Slot)      { c.column.evict(s) }
+func (c *Column[V]) vacate(Slot)       {}
+func (c *Column[V]) bytes() int64      { return c.column.bytes }
+func (c *Column[V]) reclaim()          {}
 
-func (c *Column[V]) entriesOf(keys int) int { return keys }
-func (c *Column[V]) reclaim()               {}
+func (c *Column[V]) accept(older []string) error { return c.values.accept(older) }
 
-func (c *Column[V]) accept(w StateInfo) (err error) {
-	c.decode, err = c.codec.DecoderFor(w.Schema)
-	return err
-}
-
-func (c *Column[V]) set(rest, value []byte) error {
-	slot, _, err := c.core.keys.resolve(rest)
-	if err != nil {
-		return err
-	}
-	return c.decode(value, c.ref(slot))
-}
-
-func (c *Column[V]) remove(rest []byte) error {
-	slot, _, err := c.core.keys.resolve(rest)
-	if err == nil {
-		c.Clear(slot)
-		c.core.cleared = append(c.core.cleared, slot)
-	}
-	return err
-}
-
-func (c *Column[V]) removeRange(int, []byte) error { return nil }
-
-func (c *Column[V]) freeze(full bool) frozenState {
+func (c *Column[V]) freeze() frozenState {
 	return &frozenColumn[V]{
-		frozenPages: c.column.freeze(full), id: stateID(c.name), codec: c.codec,
+		frozenPages: c.column.freeze(), id: stateID(c.name), values: c.values,
 		appendKey: c.core.keys.view(), owners: c.core.keys.owners(),
 	}
 }

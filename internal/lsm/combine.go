@@ -14,6 +14,16 @@ type state struct {
 	tables  []table
 }
 
+// above is the number of tables in L0.
+func (s state) above() (n int) {
+	for _, t := range s.tables {
+		if t.Level == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // combine makes one state of lists, cut to r. Levels and sequence numbers stay as they are: the ranges of the
 // lists do not overlap, so the history of every key comes from one list.
 func combine(r Range, from []List) (state, error) {

@@ -214,6 +214,7 @@ func TestPebbleUnderstandsTheFilesThatAreWrittenForIt(t *testing.T) {
 		w.ingest(w.epoch())
 	}
 	w.res.tune = quiet
+	w.restore(w.save(), 1) // from here on nothing compacts
 	for range 3 {
 		before := w.export()[0]
 		w.restore(w.save(), 1)

@@ -234,6 +234,7 @@ func TestDamageThatACompactionFindsIsReportedByTheNextCalls(t *testing.T) {
 	s, err := OpenShard(t.Context(), res, "damaged", all, l)
 	must(t, err)
 	defer func() { must(t, s.Close()) }()
+	s.turns.reading()
 	if err := s.db.Compact(t.Context(), all.Start, all.End, false); err == nil {
 		t.Fatal("the damaged table was compacted")
 	}

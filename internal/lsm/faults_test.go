@@ -181,6 +181,9 @@ func TestNoMoreCompactionsRunThanAreAllowed(t *testing.T) {
 		for range 10 {
 			w.ingest(w.epoch())
 		}
+		for _, s := range w.shards {
+			s.turns.reading()
+		}
 		<-time.After(time.Second)
 		synctest.Wait()
 		for _, s := range w.shards {

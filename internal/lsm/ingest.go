@@ -85,6 +85,8 @@ func (s *Shard) ingest(ctx context.Context, tables []TableInfo) (err error) {
 			HasPointKey: true, // and ranges to delete, which count among them
 		})
 	}
+	s.turns.deepen(1)
 	_, err = s.db.IngestExternalFiles(ctx, external)
+	s.turns.is(s.db.Metrics().Levels[0].Sublevels)
 	return err
 }

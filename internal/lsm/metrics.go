@@ -12,6 +12,9 @@ type Metrics struct {
 	Compactions, CompactionIn, CompactionOut, IngestedBytes int64
 	// CacheHits and CacheMisses count blocks, of all shards of the process.
 	CacheHits, CacheMisses int64
+	// KeysRead is the number of keys that Read has looked for, KeysFromStore of those that led to requests to the
+	// object store, ReadRequests that of these requests.
+	KeysRead, KeysFromStore, ReadRequests int64
 	// Trouble is the error of the last compaction; nil if it succeeded.
 	Trouble error
 }
@@ -31,6 +34,7 @@ func (s *Shard) Metrics() (m Metrics) {
 			m.CompactionOut += int64(l.TableBytesCompacted)
 			m.IngestedBytes += int64(l.TableBytesIngested)
 		}
+		m.KeysRead, m.KeysFromStore, m.ReadRequests = s.keysRead.Load(), s.fromStore.Load(), s.requests.Load()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		m.Compactions, m.Trouble = s.compactions, s.trouble

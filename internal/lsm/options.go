@@ -31,7 +31,7 @@ func (s *Shard) options(fs vfs.FS) *pebble.Options {
 		// The manifest starts with the whole state; what follows is only read within this process.
 		MaxManifestFileSize: mib,
 		// A read looks into every sublevel of L0. Ingestion never waits for L0: only writes to a memtable do.
-		L0CompactionThreshold:      4,
+		L0CompactionThreshold:      4, // two sublevels are worth a compaction, four are urgent
 		L0StopWritesThreshold:      1 << 30,
 		LBaseMaxBytes:              128 * mib,
 		TargetFileSizes:            [levels]int64{16 * mib, 16 * mib, 32 * mib, 64 * mib, 64 * mib, 64 * mib, 64 * mib},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -17,7 +18,10 @@ type cacheOnlyKey struct{}
 // cacheOnly says whether a read is not to wait for the object store.
 func cacheOnly(ctx context.Context) bool { return ctx.Value(cacheOnlyKey{}) != nil }
 
-var errNotCached = errors.New("not in the block cache")
+// errNotCached may reach a compaction that waits for a table which such a read began to open. To Pebble it is then
+// one that was cancelled, to be tried again at once; after any other error the range would not be compacted for
+// half a minute.
+var errNotCached = fmt.Errorf("not in the block cache: %w", pebble.ErrCancelledCompaction)
 
 // Read looks up keys, which ascend, and calls found for each that is present, with its index; calls do not
 // overlap, their order is not defined. value is valid during the call. Keys whose blocks are in the cache are
@@ -26,13 +30,47 @@ func (s *Shard) Read(ctx context.Context, keys [][]byte, found func(i int, value
 	if err := ascending(keys); err != nil {
 		return err
 	}
+	s.turns.reading()
+	s.keysRead.Add(int64(len(keys)))
 	return s.use(func() error {
 		r := &groupRead{shard: s, keys: keys, found: found}
+		if s.cold.pass() {
+			r.missing = indexes(len(keys))
+			return r.fromStore(ctx)
+		}
 		if err := r.fromCache(ctx); err != nil {
 			return err
 		}
+		s.cold.saw(len(r.missing), len(keys))
 		return r.fromStore(ctx)
 	})
+}
+
+// cold remembers whether keys were not in the cache lately: to ask it for each of them first would then cost more
+// than it gives.
+type cold struct{ left atomic.Int32 }
+
+const (
+	// coldReads is how many reads pass the cache by after one of at least manyKeys that found little in it.
+	coldReads = 15
+	manyKeys  = 64
+)
+
+func (c *cold) pass() bool { return c.left.Load() > 0 && c.left.Add(-1) >= 0 }
+
+func (c *cold) saw(missing, of int) {
+	if of >= manyKeys && 2*missing > of {
+		c.left.Store(coldReads)
+	}
+}
+
+// indexes returns the numbers up to n.
+func indexes(n int) []int {
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = i
+	}
+	return numbers
 }
 
 func ascending(keys [][]byte) error {
@@ -65,10 +103,7 @@ func (r *groupRead) iterator(ctx context.Context) (_ *pebble.Iterator, err error
 func (r *groupRead) fromCache(ctx context.Context) (err error) {
 	it, err := r.iterator(context.WithValue(ctx, cacheOnlyKey{}, true))
 	if errors.Is(err, errNotCached) {
-		r.missing = make([]int, len(r.keys))
-		for i := range r.keys {
-			r.missing[i] = i
-		}
+		r.missing = indexes(len(r.keys))
 		return nil
 	}
 	if err != nil {
@@ -153,7 +188,8 @@ func tryTake(slots chan struct{}) bool {
 
 // readMissing looks up missing keys until none is left.
 func (r *groupRead) readMissing(ctx context.Context) error {
-	it, err := r.open(ctx)
+	var asked asked
+	it, err := r.open(asked.by(ctx))
 	if err != nil {
 		return err
 	}
@@ -166,6 +202,7 @@ func (r *groupRead) readMissing(ctx context.Context) error {
 		if err := r.again(ctx, func() error { return r.look(it, r.missing[n]) }); err != nil {
 			return err
 		}
+		r.shard.asked(&asked)
 	}
 }
 

@@ -172,6 +172,7 @@ func (r *reader) ReadAt(ctx context.Context, p []byte, off int64) error {
 	if ctx.Done() == nil {
 		ctx = r.files.ctx
 	}
+	noteRequest(ctx)
 	err := r.files.objects.ReadAt(ctx, r.Name, p, off)
 	if errors.Is(err, objstore.ErrNotFound) {
 		return base.Errorf(base.Corrupt, "table %s is missing: %w", r.Name, err)

@@ -54,6 +54,12 @@ func NewResources(objects objstore.Store, blockCacheBytes int64, readers, compac
 	return r, nil
 }
 
+// Blocks is how many blocks of tables have been found in the cache so far and how many have not.
+func (r *Resources) Blocks() (hits, misses int64) {
+	m := r.blocks.Metrics()
+	return m.Hits, m.Misses
+}
+
 // Close frees the caches. All shards must be closed.
 func (r *Resources) Close() {
 	r.mu.Lock()

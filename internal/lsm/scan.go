@@ -12,6 +12,7 @@ func (s *Shard) Scan(ctx context.Context, r Range, visit func(key, value []byte)
 	if !ok {
 		return nil
 	}
+	s.turns.reading()
 	return s.use(func() error {
 		it, err := s.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: r.Start, UpperBound: r.End})
 		if err != nil {

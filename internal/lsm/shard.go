@@ -24,8 +24,10 @@ type Shard struct {
 	turns *turns
 	r     Range
 
-	cancel    context.CancelFunc // ends the requests of compactions
-	ingesting sync.Mutex         // Ingest and Export one at a time
+	cancel context.CancelFunc // ends the requests of compactions
+	cold   cold
+	tiers
+	ingesting sync.Mutex // Ingest and Export one at a time
 
 	open   sync.RWMutex // held for reading while the database is used
 	db     *pebble.DB
@@ -62,10 +64,12 @@ func OpenShard(ctx context.Context, res *Resources, prefix string, r Range, from
 		}
 	}
 	s.files.add(state.objects...)
+	s.turns.deepen(state.above())
 	if err := s.openDB(state); err != nil {
 		cancel()
 		return nil, err
 	}
+	s.turns.is(s.db.Metrics().Levels[0].Sublevels)
 	return s, nil
 }
 
@@ -152,6 +156,7 @@ func (s *Shard) listener() *pebble.EventListener {
 		CompactionEnd: func(info pebble.CompactionInfo) {
 			if info.Err == nil {
 				s.turns.succeeded()
+				s.turns.compacted(info)
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.trouble = nil

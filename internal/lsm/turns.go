@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -32,6 +33,40 @@ type turns struct {
 	pause   time.Duration
 	timer   *time.Timer // runs during a pause
 	left    bool        // the database is being closed
+	behind  int         // the depth of L0, as far as it is known
+
+	read atomic.Bool // since L0 was compacted
+}
+
+// A database that nobody reads from, because all that it has is in memory as well, is compacted less often: for
+// nothing but the length of its list.
+const idleBehind = 12
+
+// patient reports whether L0 can wait. res.mu is held.
+func (t *turns) patient() bool {
+	return t.behind > 1 && t.behind < idleBehind && !t.read.Load()
+}
+
+// reading says that the database is being read from.
+func (t *turns) reading() {
+	if !t.read.Load() {
+		t.read.Store(true)
+		t.res.wake()
+	}
+}
+
+// deepen says that L0 is about to have so many more sublevels, at most; is, how many it has.
+func (t *turns) deepen(sublevels int) {
+	t.res.mu.Lock()
+	defer t.res.mu.Unlock()
+	t.behind += sublevels
+}
+
+func (t *turns) is(sublevels int32) {
+	t.res.mu.Lock()
+	t.behind = int(sublevels)
+	t.res.mu.Unlock()
+	t.res.wake()
 }
 
 var _ pebble.CompactionScheduler = (*turns)(nil)
@@ -55,6 +90,16 @@ func (t *turns) Unregister() {
 	t.granting.Unlock()
 }
 
+// compacted notes what a compaction has taken out of L0.
+func (t *turns) compacted(info pebble.CompactionInfo) {
+	t.res.mu.Lock()
+	defer t.res.mu.Unlock()
+	if len(info.Input) > 0 && info.Input[0].Level == 0 {
+		t.behind = 0 // or nearly: the next table to come tells
+		t.read.Store(false)
+	}
+}
+
 // UpdateGetAllowedWithoutPermission implements pebble.CompactionScheduler.
 func (t *turns) UpdateGetAllowedWithoutPermission() { t.res.wake() }
 
@@ -73,7 +118,7 @@ func (t *turns) TrySchedule() (bool, pebble.CompactionGrantHandle) {
 
 // take reserves a compaction, if one is free for the database. res.mu is held.
 func (t *turns) take() bool {
-	if t.left || t.res.free == 0 || t.timer != nil || t.running >= t.db.GetAllowedWithoutPermission() {
+	if t.left || t.res.free == 0 || t.timer != nil || t.patient() || t.running >= t.db.GetAllowedWithoutPermission() {
 		return false
 	}
 	t.res.free--

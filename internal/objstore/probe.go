@@ -21,6 +21,9 @@ const (
 	promiseDelete = "delete"
 )
 
+// ProbePrefix is what the names of all objects of Probe begin with. A process that dies while it probes leaves one.
+const ProbePrefix = "probe/"
+
 const (
 	probeWriters = 4                // of one object at the same time
 	probeCleanup = 10 * time.Second // for removing the object when the context has ended
@@ -30,7 +33,7 @@ const (
 // probe/ that it removes at the end. A store that breaks one is refused with an error of kind base.Config that
 // names the promise; a request that fails is an error as it is.
 func Probe(ctx context.Context, s Store) error {
-	p := &prober{s, "probe/" + rand.Text()}
+	p := &prober{s, ProbePrefix + rand.Text()}
 	err := p.run(ctx)
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeCleanup)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
-	"github.com/aquifer-stream/aquifer/internal/lsm"
 	"github.com/aquifer-stream/aquifer/internal/record"
 )
 
@@ -35,73 +35,45 @@ func NewHasher[K comparable, T any](key func(*T) K) (func(*flow.Batch[T]), error
 	}, nil
 }
 
-// stateOf is what operators with keyed state have in common: a store, and the tables it is kept in.
+// stateOf is what operators with keyed state have in common: a store.
 type stateOf[K comparable] struct {
 	env   *Env
 	store *keyed.Store[K]
 	keys  []K
 	slots []keyed.Slot
+	early *snapshot[K] // the last snapshot that was taken early
 
 	mu         sync.Mutex
-	chain      []checkpoint.Table // what makes up the state as last persisted
-	mixed      bool               // the chain does not, without the ranges it was restored with
-	generation int                // counts releases; a snapshot taken before one must not be persisted after it
-	valid      int                // the least generation that may be persisted
-	released   []*keyed.Frozen    // to be given back to the store
+	generation int             // counts releases; a snapshot taken before one must not be written after it
+	valid      int             // the least generation that may be written
+	released   []*keyed.Frozen // to be given back to the store
 }
 
-const (
-	// A chain of tables is replaced by new ones with the whole state when it is longer than this,
-	maxChain = 64
-	// or when it has several times the entries of the state,
-	maxGrowth = 3
-	// and more than this, so that a small state is not written again and again.
-	minChainEntries = 1 << 20
-)
-
 func newStateOf[K comparable](env *Env) (*stateOf[K], error) {
-	store, err := keyed.NewStore[K](keyed.Config{
-		Operator: base.Hash([]byte(env.UID)), Name: env.Name, MaxParallelism: env.MaxParallelism,
-		Groups: env.Groups, Budget: env.Budget,
-	})
+	config := keyed.Config{
+		Operator: OperatorHash(env.UID), Name: env.Name, MaxParallelism: env.MaxParallelism,
+		Groups: env.Groups, Budget: env.Budget, Context: env.Context, Below: env.Below,
+	}
+	if r := env.Restored; r != nil {
+		config.Restored, config.Checkpoint = len(r.Shards) > 0, r.Checkpoint
+	}
+	store, err := keyed.NewStore[K](config)
 	if err != nil {
 		return nil, fmt.Errorf("operator %q: %w", env.Name, err)
 	}
 	return &stateOf[K]{env: env, store: store}, nil
 }
 
-// restore reads back the tables of the checkpoint, when all states have been declared.
+// OperatorHash is what the table keys of an operator's state begin with.
+func OperatorHash(uid string) uint64 { return base.Hash([]byte(uid)) }
+
+// restore prepares for what lies below, when all states have been declared.
 func (s *stateOf[K]) restore() error {
 	r := s.env.Restored
 	if r == nil {
 		return nil
 	}
-	if err := s.store.SetWriterSchemas(r.Key, stateInfos(r.States)); err != nil {
-		return err
-	}
-	for _, t := range r.Tables {
-		if err := s.readTable(t); err != nil {
-			return fmt.Errorf("operator %q: restore: %w", s.env.Name, err)
-		}
-		s.chain = append(s.chain, t.Table)
-	}
-	// The tables of several old subtasks may tell different things of one key, depending on the groups for
-	// which each is read. A list that is read whole cannot say that, so it is replaced at the next snapshot.
-	s.mixed = len(r.Watermarks) > 1
-	s.count()
-	return s.store.Restored()
-}
-
-// readTable applies the part of a table that its writer had written for the key groups of this subtask.
-func (s *stateOf[K]) readTable(t checkpoint.RangeTable) (err error) {
-	defer s.env.rescue(&err, func() (any, int64) { return nil, flow.NoTime })
-	visit := func(change lsm.Change, key, value []byte) error {
-		if group, ok := keyed.GroupOf(key); ok && !t.Range.Contains(group) {
-			return nil // another subtask had taken these groups over, and its own tables tell what became of them
-		}
-		return s.store.Restore(change, key, value)
-	}
-	return lsm.ReadTable(s.env.Context, s.env.Objects, tableInfo(t.Table), visit)
+	return s.store.SetWriterSchemas(r.Key, stateInfos(r.States))
 }
 
 func stateInfos(states []checkpoint.State) []keyed.StateInfo {
@@ -122,6 +94,9 @@ func (s *stateOf[K]) describe() (key string, states []checkpoint.State, err erro
 
 // lookup finds the slots of a batch's keys, creating those that are new.
 func lookup[K comparable, T any](s *stateOf[K], b *flow.Batch[T], key func(*T) K) error {
+	if err := s.writeEarly(); err != nil {
+		return err
+	}
 	s.keys = s.keys[:0]
 	for i := range b.Rows {
 		s.keys = append(s.keys, key(&b.Rows[i]))
@@ -133,14 +108,57 @@ func lookup[K comparable, T any](s *stateOf[K], b *flow.Batch[T], key func(*T) K
 	return s.store.Lookup(s.keys, b.Hashes, s.slots)
 }
 
+// count tells how the state is doing, once a batch.
 func (s *stateOf[K]) count() {
-	s.env.Stats.StateBytes.Store(s.store.Bytes())
-	s.env.Stats.Keys.Store(int64(s.store.Len()))
+	stats, counts := s.env.Stats, s.store.Counts()
+	stats.StateBytes.Store(s.store.Bytes())
+	stats.DirtyBytes.Store(s.store.Dirty())
+	stats.Keys.Store(int64(s.store.Len()))
+	stats.Lookups.Store(counts.Lookups)
+	stats.Missed.Store(counts.Missed)
+	stats.Absent.Store(counts.Absent)
+	stats.Scans.Store(counts.Scans)
+	stats.Evicted.Store(counts.Evicted)
+}
+
+// writeEarly begins to write out what has changed when that is much, so that the length of a checkpoint does not grow
+// with its interval. While the write before it is under way, more gathers. Where memory is bounded that must end: the
+// task waits, and this is how a store that is slow or down holds up the job.
+func (s *stateOf[K]) writeEarly() error {
+	dirty := s.store.Dirty()
+	if s.env.MaxDirty <= 0 || dirty < s.env.MaxDirty {
+		return nil
+	}
+	if s.early != nil {
+		select {
+		case <-s.early.over:
+		default:
+			if !s.env.Budget.Limited() || dirty < 2*s.env.MaxDirty {
+				return nil
+			}
+		}
+		select {
+		case <-s.early.over:
+		case <-s.env.Context.Done():
+			return context.Cause(s.env.Context)
+		}
+	}
+	s.early = s.take()
+	s.env.WriteOut(s.early)
+	return nil
 }
 
 // freeze ends the epoch at a barrier.
-func (s *stateOf[K]) freeze(id uint64) StateSnapshot {
+func (s *stateOf[K]) freeze() StateSnapshot {
 	s.count()
+	begin := time.Now()
+	snapshot := s.take()
+	s.env.Stats.froze(time.Since(begin))
+	return snapshot
+}
+
+// take freezes what has changed, and what could not be written before.
+func (s *stateOf[K]) take() *snapshot[K] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.released) > 0 {
@@ -150,89 +168,43 @@ func (s *stateOf[K]) freeze(id uint64) StateSnapshot {
 		s.released = nil
 		s.generation++
 	}
-	full := s.mixed || s.chainIsLong()
-	if full {
-		s.store.NextFull()
-	}
-	return &frozenState[K]{owner: s, frozen: s.store.Freeze(id), epoch: id, full: full, generation: s.generation}
+	return &snapshot[K]{Frozen: s.store.Freeze(), owner: s, generation: s.generation, over: make(chan struct{})}
 }
 
-func (s *stateOf[K]) chainIsLong() bool {
-	var entries int64
-	for _, t := range s.chain {
-		entries += t.Entries
-	}
-	return len(s.chain) > maxChain || entries > max(minChainEntries, maxGrowth*s.store.Entries())
-}
-
-// frozenState is one epoch's changes on their way into tables.
-type frozenState[K comparable] struct {
+// snapshot is what has changed, on its way into tables.
+type snapshot[K comparable] struct {
+	*keyed.Frozen
 	owner      *stateOf[K]
-	frozen     *keyed.Frozen
-	epoch      uint64
-	full       bool
 	generation int
+	over       chan struct{} // closed by Written and by Failed
 }
 
-// Persist implements StateSnapshot. When it fails, the changes go back to the store, and so do those of
-// every later snapshot taken before that: none of them would be complete.
-func (f *frozenState[K]) Persist(ctx context.Context) ([]checkpoint.Table, error) {
-	s := f.owner
-	tables, err := f.write(ctx)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil {
-		s.valid = f.generation + 1
-		s.released = append(s.released, f.frozen)
-		return nil, err
-	}
-	f.frozen.Done()
-	if f.full {
-		for _, t := range s.chain {
-			s.env.Live.Drop(t.Name)
-		}
-		s.chain, s.mixed = nil, false
-	}
-	s.chain = append(s.chain, tables...)
-	return append([]checkpoint.Table(nil), s.chain...), nil
-}
-
-func (f *frozenState[K]) write(ctx context.Context) ([]checkpoint.Table, error) {
+// WriteTo implements StateSnapshot. The codecs of the user's types take part.
+func (f *snapshot[K]) WriteTo(w keyed.Writer) (err error) {
 	s := f.owner
 	s.mu.Lock()
 	stale := f.generation < s.valid
 	s.mu.Unlock()
 	if stale {
-		return nil, fmt.Errorf("an earlier snapshot of the state could not be written")
+		return fmt.Errorf("operator %q: an earlier snapshot of the state could not be written", s.env.Name)
 	}
-	set := lsm.NewTableSet(ctx, s.env.Objects, func() string {
-		name := s.env.NewTable()
-		s.env.Live.Add(name)
-		return name
-	})
-	if err := f.encode(set); err != nil {
-		set.Abort()
-		return nil, err
-	}
-	infos, err := set.Finish()
-	if err != nil {
-		return nil, err
-	}
-	tables := make([]checkpoint.Table, 0, len(infos))
-	for _, i := range infos {
-		tables = append(tables, checkpoint.Table{
-			Name: i.Name, Bytes: i.Bytes, Entries: i.Entries, CRC: i.CRC, Epoch: f.epoch,
-		})
-	}
-	return tables, nil
+	defer s.env.rescue(&err, func() (any, int64) { return nil, flow.NoTime })
+	return f.Frozen.WriteTo(w)
 }
 
-// encode writes the changes, in which the codecs of the user's types take part.
-func (f *frozenState[K]) encode(set *lsm.TableSet) (err error) {
-	defer f.owner.env.rescue(&err, func() (any, int64) { return nil, flow.NoTime })
-	return f.frozen.WriteTo(set)
+// Written implements StateSnapshot.
+func (f *snapshot[K]) Written() {
+	f.Done()
+	close(f.over)
 }
 
-func tableInfo(t checkpoint.Table) lsm.TableInfo {
-	return lsm.TableInfo{Name: t.Name, Bytes: t.Bytes, Entries: t.Entries, CRC: t.CRC}
+// Failed implements StateSnapshot: the changes go back to the store, and so do those of every later snapshot taken
+// before that: none of them would be complete.
+func (f *snapshot[K]) Failed() {
+	s := f.owner
+	s.mu.Lock()
+	s.valid = f.generation + 1
+	s.released = append(s.released, f.Frozen)
+	s.mu.Unlock()
+	close(f.over)
 }

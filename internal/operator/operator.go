@@ -8,7 +8,6 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
-	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
 
 // Receiver takes the rows of one stream in order: it is what an operator is to the one before it.
@@ -57,13 +56,22 @@ type Snapshot struct {
 	Prepared flow.Prepared
 	// State are the frozen changes of keyed state, or nil for an operator without.
 	State StateSnapshot
+	// Namespaces are those that windows have entries in.
+	Namespaces []int64
 }
 
-// StateSnapshot are frozen changes on their way into tables, which happens behind the task's back.
+// StateSnapshot are frozen changes on their way into tables, which happens behind the task's back. WriteTo is called
+// once, and then one of Written and Failed, by a goroutine other than the task's; snapshots of one operator are written
+// in order.
 type StateSnapshot interface {
-	// Persist writes the changes and returns the list of tables that make up the state. It is
-	// called once, by a goroutine other than the task's; snapshots of one operator are persisted in order.
-	Persist(ctx context.Context) ([]checkpoint.Table, error)
+	// Entries is about how many there are.
+	Entries() int64
+	// WriteTo writes the changes in the order of their table keys.
+	WriteTo(w keyed.Writer) error
+	// Written says that they can be read from below now.
+	Written()
+	// Failed says that they cannot and will not: they are part of the next snapshot.
+	Failed()
 }
 
 // Env is the place of one operator in a running job.
@@ -83,11 +91,11 @@ type Env struct {
 	Restored *Restored
 	// Budget is the process's memory for keyed state.
 	Budget *keyed.Budget
-	// Objects is where tables live. NewTable names one that no other incarnation can name.
-	Objects  objstore.Store
-	NewTable func() string
-	// Live knows the tables that this process needs, in no checkpoint yet or not any more.
-	Live *LiveTables
+	// Below is where keyed state is that is not in memory; nil for an operator without.
+	Below keyed.Below
+	// WriteOut writes a snapshot that is no part of a checkpoint, taken when changes take MaxDirty bytes.
+	WriteOut func(StateSnapshot)
+	MaxDirty int64
 	// Splits is where a source gets its splits; nil for other operators.
 	Splits SplitPool
 	// Stats are the counters of the operator.

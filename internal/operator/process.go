@@ -100,6 +100,7 @@ func (p *Process[K, In, Out]) Batch(b *flow.Batch[In]) error {
 	if err := p.apply(b, out); err != nil {
 		return err
 	}
+	p.state.count()
 	p.in.Put(b)
 	return p.emit(n, out)
 }
@@ -141,6 +142,9 @@ func (p *Process[K, In, Out]) fire(timers *keyed.Timers, upTo int64, kind flow.T
 	defer p.ctx.Leave()
 	collector := flow.NewCollector(out, &p.ctx.Time)
 	err = timers.Pop(upTo, func(slot keyed.Slot, at int64) error {
+		if err := p.state.writeEarly(); err != nil {
+			return err
+		}
 		p.current = *p.state.store.Key(slot)
 		p.ctx.Enter(uint32(slot), at)
 		if err := p.onTimer.OnTimer(p.ctx, kind, collector); err != nil {
@@ -175,8 +179,8 @@ func (p *Process[K, In, Out]) Tick(now time.Time) error {
 }
 
 // Snapshot freezes the state.
-func (p *Process[K, In, Out]) Snapshot(id uint64) (Snapshot, error) {
-	return Snapshot{Watermark: p.last, State: p.state.freeze(id)}, nil
+func (p *Process[K, In, Out]) Snapshot(uint64) (Snapshot, error) {
+	return Snapshot{Watermark: p.last, State: p.state.freeze()}, nil
 }
 
 // Close gives back the memory of the state.

@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -77,23 +76,5 @@ func TestAPoolIsSharedByAllOperatorsWithItsRows(t *testing.T) {
 	PoolOf[mine]().Put(b)
 	if again := PoolOf[mine]().Get(); again.Len() != 0 || len(again.Times) != 0 || len(again.Hashes) != 0 {
 		t.Errorf("%+v", again)
-	}
-}
-
-func TestLiveTablesAreThoseAddedAndNotDropped(t *testing.T) {
-	l := NewLiveTables()
-	for _, name := range []string{"a", "b", "a"} {
-		l.Add(name)
-	}
-	l.Drop("a")
-	l.Drop("never")
-	var has []string
-	for _, name := range []string{"a", "b", "c"} {
-		if l.Has(name) {
-			has = append(has, name)
-		}
-	}
-	if !slices.Equal(has, []string{"b"}) {
-		t.Errorf("%q are live", has)
 	}
 }

@@ -12,7 +12,9 @@ type session[A any] struct {
 	Start, Last int64
 	// Fired is set when its result has been emitted and it is only kept for rows that come late.
 	Fired bool
-	Acc   A
+	// Others is, in the column, how many more sessions the key has.
+	Others int32
+	Acc    A
 }
 
 // SessionWindows aggregates the rows of a keyed stream over sessions. Sessions that a row touches merge.
@@ -93,7 +95,7 @@ func (s *SessionWindows[K, T, A, R]) addAll(b *flow.Batch[T]) (err error) {
 	gap := s.window.Gap()
 	for s.at = range b.Rows {
 		slot, t := s.state.slots[s.at], b.Times[s.at]
-		if p, ok := s.one.Peek(slot); ok && s.more.Len(slot) == 0 && !p.Fired && t >= p.Start && t <= p.Last+gap {
+		if p, ok := s.one.Peek(slot); ok && p.Others == 0 && !p.Fired && t >= p.Start && t <= p.Last+gap {
 			p = s.one.Ptr(slot)
 			p.Last = max(p.Last, t)
 			s.agg.Add(&p.Acc, &b.Rows[s.at])
@@ -111,11 +113,17 @@ func (s *SessionWindows[K, T, A, R]) merge(b *flow.Batch[T], slot keyed.Slot, t 
 	gap := s.window.Gap()
 	merged := session[A]{Start: t, Last: t}
 	touched := false
-	for _, o := range s.sessions(slot) {
+	all, err := s.sessions(slot)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
 		if t > o.Last+gap || t+gap < o.Start {
 			continue
 		}
-		s.remove(slot, o.Start)
+		if err := s.remove(slot, o.Start); err != nil {
+			return err
+		}
 		s.mergeInto(&merged.Acc, &o.Acc, !touched)
 		merged.Start, merged.Last = min(merged.Start, o.Start), max(merged.Last, o.Last)
 		touched = true
@@ -136,29 +144,57 @@ func (s *SessionWindows[K, T, A, R]) merge(b *flow.Batch[T], slot keyed.Slot, t 
 }
 
 // sessions are all of a key's.
-func (s *SessionWindows[K, T, A, R]) sessions(slot keyed.Slot) []session[A] {
-	var all []session[A]
-	if one, ok := s.one.Get(slot); ok {
-		all = append(all, one)
+func (s *SessionWindows[K, T, A, R]) sessions(slot keyed.Slot) ([]session[A], error) {
+	one, ok := s.one.Get(slot)
+	if !ok {
+		return nil, nil
 	}
-	for _, o := range s.more.All(slot) {
+	all := []session[A]{one}
+	if one.Others == 0 {
+		return all, nil
+	}
+	more, err := s.more.All(slot)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range more {
 		all = append(all, o)
 	}
-	return all
+	return all, nil
 }
 
-func (s *SessionWindows[K, T, A, R]) remove(slot keyed.Slot, start int64) {
-	if one, ok := s.one.Get(slot); ok && one.Start == start {
-		s.one.Clear(slot)
-		return
+// remove forgets a session. If it was the one in the column, one of the others takes its place.
+func (s *SessionWindows[K, T, A, R]) remove(slot keyed.Slot, start int64) error {
+	one, _ := s.one.Get(slot)
+	others := one.Others
+	if one.Start != start {
+		s.more.Remove(slot, start)
+		s.one.Ptr(slot).Others--
+		return nil
 	}
-	s.more.Remove(slot, start)
+	s.one.Clear(slot)
+	if others == 0 {
+		return nil
+	}
+	more, err := s.more.All(slot)
+	if err != nil {
+		return err
+	}
+	for _, o := range more {
+		s.more.Remove(slot, o.Start)
+		o.Others = others - 1
+		s.one.Set(slot, &o)
+		break
+	}
+	return nil
 }
 
 // put keeps a session in the column if that is free, and among the others if not.
 func (s *SessionWindows[K, T, A, R]) put(slot keyed.Slot, o session[A]) {
-	if _, taken := s.one.Get(slot); taken {
+	o.Others = 0
+	if _, taken := s.one.Peek(slot); taken {
 		s.more.Set(slot, o.Start, o)
+		s.one.Ptr(slot).Others++
 		return
 	}
 	s.one.Set(slot, &o)
@@ -180,8 +216,13 @@ func (s *SessionWindows[K, T, A, R]) fireUpTo(t int64) (err error) {
 	var key K
 	defer s.env.rescue(&err, func() (any, int64) { return key, flow.NoTime })
 	err = s.timers.Pop(t, func(slot keyed.Slot, _ int64) error {
+		if err := s.state.writeEarly(); err != nil {
+			return err
+		}
 		key = *s.state.store.Key(slot)
-		s.settle(slot, &key, t)
+		if err := s.settle(slot, &key, t); err != nil {
+			return err
+		}
 		if len(s.fired.Rows) < record.DefaultBatch {
 			return nil
 		}
@@ -197,8 +238,12 @@ func (s *SessionWindows[K, T, A, R]) fireUpTo(t int64) (err error) {
 
 // settle fires those of a key's sessions that are complete, forgets those that are over, and sets the timers
 // of the others.
-func (s *SessionWindows[K, T, A, R]) settle(slot keyed.Slot, key *K, t int64) {
-	for _, o := range s.sessions(slot) {
+func (s *SessionWindows[K, T, A, R]) settle(slot keyed.Slot, key *K, t int64) error {
+	all, err := s.sessions(slot)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
 		end := o.Last + s.window.Gap()
 		if end >= t {
 			s.timers.Register(slot, end+1)
@@ -207,11 +252,14 @@ func (s *SessionWindows[K, T, A, R]) settle(slot keyed.Slot, key *K, t int64) {
 		if !o.Fired {
 			s.result(s.fired, key, o.Start, end, &o.Acc)
 		}
-		s.remove(slot, o.Start)
+		if err := s.remove(slot, o.Start); err != nil {
+			return err
+		}
 		if over := end + s.window.Lateness(); over >= t {
 			o.Fired = true
 			s.put(slot, o)
 			s.timers.Register(slot, over+1)
 		}
 	}
+	return nil
 }

@@ -40,14 +40,18 @@ func NewSliceWindows[K comparable, T, A, R any](
 // PlanSliceWindows returns what can be known of the state before the operator runs.
 func PlanSliceWindows[K comparable, A any](name string) *Planned {
 	return planned(name, func(s *stateOf[K]) error {
-		_, err := keyed.NewPanes[A](s.store, "slices")
+		_, err := keyed.NewPanes[A](s.store, "slices", nil)
 		return err
 	})
 }
 
 // Open restores the slices and finds the windows that they belong to.
 func (s *SliceWindows[K, T, A, R]) Open() (err error) {
-	if s.panes, err = keyed.NewPanes[A](s.state.store, "slices"); err != nil {
+	var namespaces []int64
+	if s.env.Restored != nil {
+		namespaces = s.env.Restored.Namespaces
+	}
+	if s.panes, err = keyed.NewPanes[A](s.state.store, "slices", namespaces); err != nil {
 		return err
 	}
 	if err := s.restore(); err != nil {
@@ -76,6 +80,7 @@ func eventTimes(groups base.KeyGroupRange, from []checkpoint.RangeWatermark) []i
 // Snapshot freezes the slices; which windows have fired is part of the state.
 func (s *SliceWindows[K, T, A, R]) Snapshot(id uint64) (Snapshot, error) {
 	snap, err := s.windowing.Snapshot(id)
+	snap.Namespaces = s.panes.Namespaces()
 	for i, t := range s.ahead {
 		g := s.env.Groups.Start + base.KeyGroup(i)
 		snap.Ahead = append(snap.Ahead, checkpoint.RangeWatermark{
@@ -101,6 +106,9 @@ func (s *SliceWindows[K, T, A, R]) expect(slice int64) {
 func (s *SliceWindows[K, T, A, R]) Batch(b *flow.Batch[T]) error {
 	s.env.Stats.RowsIn.Add(int64(len(b.Rows)))
 	if err := s.needTimes(b); err != nil {
+		return err
+	}
+	if err := s.state.writeEarly(); err != nil {
 		return err
 	}
 	s.keysOf(b)
@@ -164,18 +172,33 @@ func (s *SliceWindows[K, T, A, R]) fireAgain(b *flow.Batch[T], from, to int, sli
 			if end+s.window.Lateness() <= s.last {
 				continue
 			}
-			var acc A
-			found := false
-			for at := end - s.window.Size(); at < end; at += s.sliceLen {
-				if a := s.panes.Peek(at).Find(s.state.keys[i], b.Hashes[i]); a != nil {
-					s.mergeInto(&acc, a, !found)
-					found = true
-				}
+			acc, err := s.mergeKey(end, s.state.keys[i], b.Hashes[i])
+			if err != nil {
+				return err
 			}
 			s.result(out, &s.state.keys[i], end-s.window.Size(), end, &acc)
 		}
 	}
 	return s.emit(0, out)
+}
+
+// mergeKey merges the slices of a window for one key.
+func (s *SliceWindows[K, T, A, R]) mergeKey(end int64, key K, hash uint64) (acc A, err error) {
+	found := false
+	for at := end - s.window.Size(); at < end; at += s.sliceLen {
+		if !s.panes.Has(at) {
+			continue
+		}
+		a, err := s.panes.Pane(at).Find(key, hash)
+		if err != nil {
+			return acc, err
+		}
+		if a != nil {
+			s.mergeInto(&acc, a, !found)
+			found = true
+		}
+	}
+	return acc, nil
 }
 
 // Watermark fires the windows that it completes, in the order of their ends, and forgets what is over.
@@ -224,13 +247,15 @@ func (s *SliceWindows[K, T, A, R]) fire(end int64) (err error) {
 		out = s.out.Get()
 		return s.emit(0, full)
 	}
-	if s.sliceLen == s.window.Size() {
-		err = s.giveSlice(s.panes.Peek(start), give)
-	} else {
-		err = s.giveMerged(start, end, give)
-	}
-	if err != nil {
-		return err
+	for part := range s.state.store.Parts() {
+		if s.sliceLen == s.window.Size() {
+			err = s.giveSlice(start, part, give)
+		} else {
+			err = s.giveMerged(start, end, part, give)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return s.emit(0, out)
 }
@@ -246,24 +271,29 @@ func (s *SliceWindows[K, T, A, R]) hasFired(key *K, end int64) bool {
 
 type giveFunc[K comparable, A any] func(key *K, acc *A) error
 
-func (s *SliceWindows[K, T, A, R]) giveSlice(pane *keyed.Pane[K, A], give giveFunc[K, A]) error {
-	for key, acc := range pane.All() {
-		if err := give(key, acc); err != nil {
-			return err
-		}
+func (s *SliceWindows[K, T, A, R]) giveSlice(slice int64, part int, give giveFunc[K, A]) error {
+	if !s.panes.Has(slice) {
+		return nil
 	}
-	return nil
+	return s.panes.Pane(slice).Each(part, give)
 }
 
 // giveMerged merges the slices of a window key by key.
-func (s *SliceWindows[K, T, A, R]) giveMerged(start, end int64, give giveFunc[K, A]) error {
+func (s *SliceWindows[K, T, A, R]) giveMerged(start, end int64, part int, give giveFunc[K, A]) error {
 	s.merged.reset()
 	for at := start; at < end; at += s.sliceLen {
-		pane := s.panes.Peek(at)
-		s.merged.reserve(pane.Len())
-		for key, acc := range pane.All() {
+		if !s.panes.Has(at) {
+			continue
+		}
+		pane := s.panes.Pane(at)
+		s.merged.reserve(pane.Len(part))
+		err := pane.Each(part, func(key *K, acc *A) error {
 			into, fresh := s.merged.find(*key, s.state.store.Hash(*key))
 			s.mergeInto(into, acc, fresh)
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	for i := range s.merged.keys {
@@ -294,7 +324,7 @@ func (m *mergeTable[K, A]) reserve(more int) {
 	if need <= len(m.index) {
 		return
 	}
-	size := max(64, len(m.index))
+	size := max(64, 2*len(m.index))
 	for size < need {
 		size *= 2
 	}
@@ -315,6 +345,7 @@ func (m *mergeTable[K, A]) place(hash uint64, entry uint32) {
 
 // find returns the accumulator of a key, and whether it is new.
 func (m *mergeTable[K, A]) find(key K, hash uint64) (acc *A, fresh bool) {
+	m.reserve(1)
 	mask := uint64(len(m.index) - 1)
 	at := hash & mask
 	for ; m.index[at] != 0; at = (at + 1) & mask {

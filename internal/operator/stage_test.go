@@ -10,7 +10,6 @@ import (
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
-	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
 
 var errBroken = errors.New("broken")
@@ -67,14 +66,11 @@ func (s *stage[T]) expect(t *testing.T, want string) {
 
 // place is the env of the only subtask of an operator.
 func place(name string) *Env {
-	tables := 0
-	e := &Env{
+	return &Env{
 		Context: context.Background(), UID: name, Name: name, Parallelism: 1, MaxParallelism: rigGroups,
-		Groups: base.KeyGroupRange{End: rigGroups}, Incarnation: "1-1", Objects: mem.New(), Live: NewLiveTables(),
+		Groups: base.KeyGroupRange{End: rigGroups}, Incarnation: "1-1",
 		Stats: &Stats{}, Blocked: func() time.Duration { return 0 },
 	}
-	e.NewTable = func() string { tables++; return fmt.Sprintf("shards/%s-%d", name, tables) }
-	return e
 }
 
 // rowsOf is a batch of rows whose times are their numbers from 1.

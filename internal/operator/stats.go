@@ -1,6 +1,9 @@
 package operator
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Stats are the counters of one operator in one subtask. The task's goroutine counts, once a batch;
 // anyone may read.
@@ -10,6 +13,19 @@ type Stats struct {
 	RowsIn, RowsOut, Late, Bad atomic.Int64
 	// Watermark is the operator's event time in milliseconds.
 	Watermark atomic.Int64
-	// StateBytes is the memory that its keyed state takes, Keys the number of its keys.
-	StateBytes, Keys atomic.Int64
+	// StateBytes is the memory that its keyed state takes, DirtyBytes that of changes without a snapshot, Keys the
+	// number of its keys.
+	StateBytes, DirtyBytes, Keys atomic.Int64
+	// Lookups, Missed, Absent, Scans and Evicted are those of keyed.Counts.
+	Lookups, Missed, Absent, Scans, Evicted atomic.Int64
+	// Freezes is the number of snapshots taken at barriers, FreezeTime how long the task was stopped for them in
+	// nanoseconds, FreezeMax for how long at most.
+	Freezes, FreezeTime, FreezeMax atomic.Int64
+}
+
+// froze counts a snapshot at a barrier.
+func (s *Stats) froze(took time.Duration) {
+	s.Freezes.Add(1)
+	s.FreezeTime.Add(int64(took))
+	s.FreezeMax.Store(max(s.FreezeMax.Load(), int64(took)))
 }

@@ -114,8 +114,8 @@ func (w *windowing[K, T, A, R]) forward(t int64) error {
 }
 
 // Snapshot freezes the state.
-func (w *windowing[K, T, A, R]) Snapshot(id uint64) (Snapshot, error) {
-	return Snapshot{Watermark: w.last, State: w.state.freeze(id)}, nil
+func (w *windowing[K, T, A, R]) Snapshot(uint64) (Snapshot, error) {
+	return Snapshot{Watermark: w.last, State: w.state.freeze()}, nil
 }
 
 // Close gives back the memory of the state.

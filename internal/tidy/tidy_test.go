@@ -20,11 +20,14 @@ var floors = []struct {
 	name     string
 	packages []string
 }{
-	{"words", []string{"internal/base", "internal/gcpace", "internal/programtest", "internal/objstore/gateway"}},
+	{"words", []string{
+		"internal/base", "internal/gcpace", "internal/metric", "internal/programtest", "internal/objstore/gateway",
+	}},
 	{"contracts", []string{"flow", "internal/objstore", "internal/checkpoint"}},
 	{"records and stores", []string{
 		"internal/record", "internal/objstore/dir", "internal/objstore/mem", "internal/objstore/fault",
-		"internal/objstore/s3", "internal/objstore/objstoretest", "internal/checkpoint/store",
+		"internal/objstore/s3", "internal/objstore/patient", "internal/objstore/metered",
+		"internal/objstore/objstoretest", "internal/checkpoint/store",
 	}},
 	{"places", []string{"internal/objstore/open"}},
 	{"channels", []string{"internal/channel"}},

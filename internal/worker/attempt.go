@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
+	"github.com/aquifer-stream/aquifer/internal/lsm"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 	"github.com/aquifer-stream/aquifer/internal/plan"
@@ -25,6 +27,10 @@ var ErrFinished = errors.New("the job has finished")
 type Config struct {
 	Plan    *plan.Physical
 	Objects objstore.Store
+	// Resources are what the shards of the process share.
+	Resources *lsm.Resources
+	// MaxDirty is how many bytes of changes an operator's state may have before they are written out early.
+	MaxDirty int64
 	// Incarnation is part of the names of all that this attempt writes.
 	Incarnation string
 	// Restore is the checkpoint to go on from, or nil.
@@ -56,8 +62,9 @@ type Attempt struct {
 	stats     []*OperatorStats
 	times     []*task.Times
 	pools     map[int]*splitPool // by node
-	live      *operator.LiveTables
-	persisted []*persister // by task
+	shards    []*shard
+	persister *persister
+	garbage   garbage
 	named     atomic.Int64
 
 	mu    sync.Mutex
@@ -72,13 +79,16 @@ type OperatorStats struct {
 	Node    *plan.Node
 	Subtask int
 	*operator.Stats
+	shard *shard // nil for an operator without state
 }
 
 // parts are the pieces of a checkpoint that have come in.
 type parts struct {
 	pools map[int]poolState
 	tasks map[int][]task.Part
-	lists map[int]map[string][]checkpoint.Table // by task and uid
+	lists map[*shard]lsm.List
+	// written is the least of the numbers of the sets of tables that the lists contain.
+	written int64
 }
 
 type poolState struct {
@@ -91,21 +101,13 @@ func New(ctx context.Context, c Config) (*Attempt, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	a := &Attempt{
 		ctx: ctx, cancel: cancel,
-		Config: c, pools: map[int]*splitPool{}, live: operator.NewLiveTables(),
-		parts: map[uint64]*parts{}, ending: map[int]struct{}{},
+		Config: c, pools: map[int]*splitPool{},
+		parts: map[uint64]*parts{}, ending: map[int]struct{}{}, garbage: garbage{tables: map[string]int64{}},
 	}
-	if c.Restore != nil {
-		for _, op := range c.Restore.Operators {
-			for _, s := range op.Subtasks {
-				for _, t := range s.Tables {
-					a.live.Add(t.Name)
-				}
-			}
-		}
-	}
+	a.persister = newPersister(a)
 	if err := a.build(); err != nil {
 		cancel(err)
-		return nil, err
+		return nil, errors.Join(err, a.closeShards())
 	}
 	return a, nil
 }
@@ -128,16 +130,19 @@ func (a *Attempt) Run() error {
 			}
 		})
 	}
-	for i, t := range a.tasks {
+	for _, t := range a.tasks {
 		run(t.Run)
-		run(a.persisted[i].run)
 	}
+	run(a.persister.run)
 	for _, p := range a.pools {
 		run(p.run)
 	}
 	group.Wait()
-	return failed.get()
+	return errors.Join(failed.get(), a.closeShards())
 }
+
+// Close frees what New took, for an attempt that is not going to run. After Run it does nothing.
+func (a *Attempt) Close() error { return a.closeShards() }
 
 // unfinished is what remains of an error without the end of a job that has finished.
 func unfinished(ctx context.Context, err error) error {
@@ -206,7 +211,9 @@ func (a *Attempt) Trigger(id uint64, last bool) error {
 			return fmt.Errorf("checkpoint %d: task %q has not taken part in the last ones yet", id, t.Name)
 		}
 	}
-	p := &parts{pools: map[int]poolState{}, tasks: map[int][]task.Part{}, lists: map[int]map[string][]checkpoint.Table{}}
+	p := &parts{
+		pools: map[int]poolState{}, tasks: map[int][]task.Part{}, lists: map[*shard]lsm.List{}, written: math.MaxInt64,
+	}
 	a.mu.Lock()
 	a.parts[id] = p
 	a.mu.Unlock()
@@ -229,18 +236,6 @@ func (a *Attempt) Drop(id uint64) {
 	delete(a.parts, id)
 }
 
-// Snapshot implements task.Reporter.
-func (a *Attempt) Snapshot(id int, checkpoint uint64, snaps []task.Part) {
-	a.mu.Lock()
-	p := a.parts[checkpoint]
-	if p != nil {
-		p.tasks[id] = snaps
-	}
-	a.keep(id, checkpoint, snaps)
-	a.mu.Unlock()
-	a.persisted[id].add(job{checkpoint, snaps})
-}
-
 // SourceEnded implements task.Reporter.
 func (a *Attempt) SourceEnded(id int) {
 	a.mu.Lock()
@@ -251,9 +246,6 @@ func (a *Attempt) SourceEnded(id int) {
 		a.Listener.SourcesEnded()
 	}
 }
-
-// InUse reports whether a running operator needs the object, or may come to need it.
-func (a *Attempt) InUse(name string) bool { return a.live.Has(name) }
 
 // Stats returns the counters of every operator and subtask.
 func (a *Attempt) Stats() []*OperatorStats { return a.stats }

@@ -12,6 +12,7 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
+	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 	"github.com/aquifer-stream/aquifer/internal/plan"
 )
@@ -61,21 +62,6 @@ func TestAFinishedJobEndsWithoutError(t *testing.T) {
 	a.Finish()
 	if err := <-ended; err != nil {
 		t.Errorf("error %v", err)
-	}
-}
-
-func (h *heard) expectAll(t *testing.T, want ...string) {
-	t.Helper()
-	left := map[string]bool{}
-	for _, w := range want {
-		left[w] = true
-	}
-	for range want {
-		got := <-h.events
-		if !left[got] {
-			t.Fatalf("heard %q, want one of %v", got, left)
-		}
-		delete(left, got)
 	}
 }
 
@@ -129,11 +115,7 @@ func TestTheFirstFailureEndsAllTasks(t *testing.T) {
 
 func TestAnAttemptEndsWithTheCauseOfItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	p, err := plan.Compile(sumJob(), plan.Options{Parallelism: 2, MaxParallelism: 8})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := New(ctx, Config{Plan: p, Credit: 4, Listener: newHeard()})
+	a, err := New(ctx, configOf(t, sumJob(), mem.New()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,11 +143,7 @@ func TestADiscoveryThatFailsEndsTheTasks(t *testing.T) {
 func TestAJobWithAnOperatorThatCannotBeMadeDoesNotBegin(t *testing.T) {
 	g, broken := sumJob(), errors.New("broken")
 	g.Nodes[2].Make = func(*operator.Env, []any) (operator.Operator, error) { return nil, broken }
-	p, err := plan.Compile(g, plan.Options{Parallelism: 2, MaxParallelism: 8})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a, err := New(t.Context(), Config{Plan: p, Credit: 4}); a != nil || !errors.Is(err, broken) {
+	if a, err := New(t.Context(), configOf(t, g, mem.New())); a != nil || !errors.Is(err, broken) {
 		t.Errorf("attempt %v, error %v", a, err)
 	}
 }
@@ -181,11 +159,11 @@ func TestTheEndOfTheSourcesIsToldWhenTheLastHasEnded(t *testing.T) {
 }
 
 // sumCheckpoint is one of sumJob, written by a single subtask that had split a open.
-func sumCheckpoint() *checkpoint.Manifest {
+func sumCheckpoint(t *testing.T) *checkpoint.Manifest {
 	whole := checkpoint.Subtask{Range: base.KeyGroupRange{End: 8}}
 	from, sum := whole, whole
 	from.Splits = []checkpoint.Split{{ID: "a", Bounded: true, Position: []byte("7")}}
-	sum.Tables = []checkpoint.Table{{Name: "shards/t1"}}
+	sum.Tables, sum.Meta, sum.Namespaces = []checkpoint.Table{{Name: "shards/t1", Bytes: 9}}, emptyMeta(t), []int64{7}
 	return &checkpoint.Manifest{Operators: []checkpoint.Operator{
 		{
 			UID: "from", Parallelism: 1, Subtasks: []checkpoint.Subtask{from}, Known: []string{"a", "b"},
@@ -203,36 +181,30 @@ func restoredSum(t *testing.T) (*Attempt, map[string]string) {
 		n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
 			text := "nothing"
 			if r := env.Restored; r != nil {
-				text = fmt.Sprintf("%d splits, %d tables, key %q", len(r.Splits), len(r.Tables), r.Key)
+				text = fmt.Sprintf("%d splits, %d shards, namespaces %v, key %q",
+					len(r.Splits), len(r.Shards), r.Namespaces, r.Key)
 			}
 			found[fmt.Sprint(env.UID, env.Subtask)] = fmt.Sprintf("%v: %s", env.Groups, text)
 			return inner(env, out)
 		}
 	}
-	p, err := plan.Compile(g, plan.Options{Parallelism: 2, MaxParallelism: 8})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := New(t.Context(), Config{Plan: p, Credit: 4, Restore: sumCheckpoint(), Listener: newHeard()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a, found
+	c := configOf(t, g, mem.New())
+	c.Restore = sumCheckpoint(t)
+	return opened(t, c), found
 }
 
 func TestARestoredAttemptDealsTheCheckpointOutToItsSubtasks(t *testing.T) {
-	a, found := restoredSum(t)
+	_, found := restoredSum(t)
 	for id, want := range map[string]string{
-		"from0": `[0,4): 1 splits, 0 tables, key ""`, "from1": `[4,8): 0 splits, 0 tables, key ""`,
-		"sum0": `[0,4): 0 splits, 1 tables, key "string"`, "sum1": `[4,8): 0 splits, 1 tables, key "string"`,
-		"to0": "[0,4): nothing", "to1": "[4,8): nothing",
+		"from0": `[0,4): 1 splits, 0 shards, namespaces [], key ""`,
+		"from1": `[4,8): 0 splits, 0 shards, namespaces [], key ""`,
+		"sum0":  `[0,4): 0 splits, 1 shards, namespaces [7], key "string"`,
+		"sum1":  `[4,8): 0 splits, 1 shards, namespaces [7], key "string"`,
+		"to0":   "[0,4): nothing", "to1": "[4,8): nothing",
 	} {
 		if found[id] != want {
 			t.Errorf("%s found %q, want %q", id, found[id], want)
 		}
-	}
-	if !a.InUse("shards/t1") || a.InUse("shards/t2") {
-		t.Error("the tables in use are not those of the checkpoint")
 	}
 }
 
@@ -249,13 +221,16 @@ func TestARestoredAttemptGivesOutWhatNobodyReadYet(t *testing.T) {
 	}
 }
 
-func TestNamesOfTablesAreOfTheIncarnationAndDiffer(t *testing.T) {
-	a := &Attempt{Config: Config{Incarnation: "third"}}
+func TestNamesOfObjectsAreOfTheIncarnationAndDiffer(t *testing.T) {
+	a := &Attempt{Config: Config{Incarnation: checkpoint.Incarnation(3, 1)}}
 	seen := map[string]bool{}
-	for range 1000 {
-		name := a.newTable()
-		if !strings.HasPrefix(name, checkpoint.TablePrefix) || !strings.Contains(name, "/third-") || seen[name] {
-			t.Fatalf("table %q", name)
+	for i := range 1000 {
+		name := a.name([]string{"table", "shard"}[i%2])
+		if !strings.HasPrefix(name, checkpoint.TablePrefix) || !strings.Contains(name, "/3-1-") || seen[name] {
+			t.Fatalf("name %q", name)
+		}
+		if !checkpoint.Spared(name, 3, 1) || checkpoint.Spared(name, 3, 2) {
+			t.Fatalf("a collector does not know whose %q is", name)
 		}
 		seen[name] = true
 	}

@@ -73,6 +73,7 @@ func (a *Attempt) assignments() [][]*operator.Restored {
 			continue
 		}
 		for s, as := range checkpoint.Assign(*old, n.Parallelism, a.Plan.MaxParallelism) {
+			as.Checkpoint = a.Restore.Checkpoint
 			all[n.ID][s] = &operator.Restored{Assignment: as, Key: old.Key, States: old.States}
 		}
 	}
@@ -153,7 +154,6 @@ func (b *builder) task() error {
 	b.Attempt.times = append(b.Attempt.times, b.times)
 	b.tasks = append(b.tasks, task.New(config))
 	b.chains = append(b.chains, b.chain)
-	b.persisted = append(b.persisted, newPersister(b.Attempt, config.ID))
 	return nil
 }
 
@@ -170,7 +170,11 @@ func (b *builder) operator(n *plan.Node) (operator.Operator, error) {
 		}
 		outs = append(outs, rows.Fan(to))
 	}
-	op, err := n.Make(b.env(n), outs)
+	env, err := b.env(n)
+	if err != nil {
+		return nil, err
+	}
+	op, err := n.Make(env, outs)
 	if err != nil {
 		return nil, err
 	}
@@ -221,26 +225,30 @@ func (b *builder) writerConfig(consumer *plan.Node, input int) operator.WriterCo
 	return c
 }
 
-func (b *builder) env(n *plan.Node) *operator.Env {
+func (b *builder) env(n *plan.Node) (*operator.Env, error) {
 	stats := &operator.Stats{}
 	stats.Watermark.Store(flow.NoTime)
-	b.stats = append(b.stats, &OperatorStats{Node: n, Subtask: b.subtask, Stats: stats})
+	told := &OperatorStats{Node: n, Subtask: b.subtask, Stats: stats}
+	b.stats = append(b.stats, told)
 	env := &operator.Env{
 		Context: b.ctx, UID: n.UID, Name: n.Name, Subtask: b.subtask, Parallelism: n.Parallelism,
 		MaxParallelism: b.Plan.MaxParallelism,
 		Groups:         base.RangeOf(b.subtask, n.Parallelism, b.Plan.MaxParallelism),
 		Incarnation:    b.Incarnation, Restored: b.restored[n.ID][b.subtask], Budget: b.Budget,
-		Objects: b.Objects, NewTable: b.newTable, Live: b.live, Stats: stats,
+		Stats:   stats,
 		Blocked: func() time.Duration { return time.Duration(b.times.Blocked.Load()) },
 	}
 	if n.Source != nil {
 		env.Splits = b.pools[n.ID]
 	}
-	return env
-}
-
-// newTable names a table: the hash in front spreads the names over the key space of the store.
-func (a *Attempt) newTable() string {
-	name := fmt.Sprintf("%s-%08d.table", a.Incarnation, a.named.Add(1))
-	return fmt.Sprintf("shards/%02x/%s", base.Hash([]byte(name))&0xff, name)
+	if n.Keyed != nil {
+		s, err := b.openShard(n, len(b.tasks), env.Groups, env.Restored)
+		if err != nil {
+			return nil, err
+		}
+		told.shard = s
+		env.Below, env.MaxDirty = s, b.MaxDirty
+		env.WriteOut = func(snapshot operator.StateSnapshot) { b.persister.add(writing{shard: s, snapshot: snapshot}) }
+	}
+	return env, nil
 }

@@ -7,6 +7,7 @@
 //     goroutine has ended.
 //   - A checkpoint is acknowledged for a task only when the tables of its operators are durable.
 //   - What a sink prepared is in the next checkpoint that is stored, also if the one it was prepared for is not.
-//   - Snapshots of one operator are persisted in the order of their barriers.
-//   - A table is known as live from before it exists until no later checkpoint can need it.
+//   - Snapshots of one operator are persisted in the order in which they were taken.
+//   - The list of a checkpoint holds what its operator had at the barrier, and nothing that came later.
+//   - What is called garbage is named by no checkpoint that is stored from then on.
 package worker

@@ -10,7 +10,8 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/task"
 )
 
-// Operators returns the manifest's part of a checkpoint that every task has acknowledged.
+// Operators returns the manifest's part of a checkpoint that every task has acknowledged. Once that has been stored,
+// Garbage returns what it made superfluous.
 func (a *Attempt) Operators(id uint64) ([]checkpoint.Operator, error) {
 	a.mu.Lock()
 	p := a.parts[id]
@@ -19,6 +20,7 @@ func (a *Attempt) Operators(id uint64) ([]checkpoint.Operator, error) {
 	if p == nil || len(p.tasks) != len(a.tasks) {
 		return nil, fmt.Errorf("checkpoint %d: not all tasks have taken part", id)
 	}
+	a.garbage.named(p.lists, p.written)
 	var all []checkpoint.Operator
 	for _, n := range a.Plan.Nodes() {
 		op, err := a.describe(n, p)
@@ -29,7 +31,7 @@ func (a *Attempt) Operators(id uint64) ([]checkpoint.Operator, error) {
 			if c != a.Plan.ByNode[n.ID] {
 				continue
 			}
-			s := subtask(p, t, n)
+			s := a.subtask(p, t, n)
 			s.Committables = a.committables(t, n.UID, id)
 			op.Subtasks = append(op.Subtasks, s)
 		}
@@ -51,6 +53,9 @@ func (a *Attempt) describe(n *plan.Node, p *parts) (checkpoint.Operator, error) 
 		if op.Key, op.States, err = n.Keyed.Describe(); err != nil {
 			return op, err
 		}
+		if old := operatorOf(a.Restore, n.UID); old != nil {
+			op.States = checkpoint.Evolve(op.States, old.States)
+		}
 	}
 	if pool, ok := p.pools[n.ID]; ok {
 		op.Known = pool.known
@@ -62,7 +67,7 @@ func (a *Attempt) describe(n *plan.Node, p *parts) (checkpoint.Operator, error) 
 }
 
 // subtask is what the manifest says of the node's operator in a task.
-func subtask(p *parts, id int, n *plan.Node) checkpoint.Subtask {
+func (a *Attempt) subtask(p *parts, id int, n *plan.Node) checkpoint.Subtask {
 	var s checkpoint.Subtask
 	for _, part := range p.tasks[id] {
 		if part.UID != n.UID {
@@ -73,7 +78,10 @@ func subtask(p *parts, id int, n *plan.Node) checkpoint.Subtask {
 		for _, split := range part.Splits {
 			s.Splits = append(s.Splits, checkpoint.Split(split))
 		}
-		s.Tables = p.lists[id][n.UID]
+		if part.State != nil {
+			list := p.lists[a.shardOf(id, n.UID)]
+			s.Tables, s.Meta, s.Namespaces = tablesOf(list), list.Meta, part.Namespaces
+		}
 	}
 	return s
 }
@@ -115,3 +123,7 @@ func (a *Attempt) Committed(checkpoint uint64) {
 	defer a.mu.Unlock()
 	a.prepared = slices.DeleteFunc(a.prepared, func(p prepared) bool { return p.checkpoint <= checkpoint })
 }
+
+// Garbage returns the names of objects that this attempt has written and that no checkpoint stored from now on will
+// name: those that none retained names either may be deleted.
+func (a *Attempt) Garbage() []string { return a.garbage.take() }

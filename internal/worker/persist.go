@@ -2,36 +2,51 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"sync"
+	"time"
 
-	"github.com/aquifer-stream/aquifer/internal/checkpoint"
+	"github.com/aquifer-stream/aquifer/internal/lsm"
+	"github.com/aquifer-stream/aquifer/internal/operator"
 	"github.com/aquifer-stream/aquifer/internal/task"
 )
 
-// persister makes the frozen state of one task durable, snapshot after snapshot, behind the task's back.
+// persister makes the frozen state of all tasks durable behind their backs. What has come in while it was busy is
+// written together, so that a checkpoint of many small shards takes a handful of tables.
 type persister struct {
 	attempt *Attempt
-	task    int
 	wake    chan struct{}
+	sets    int64 // of tables, that have been written
 
-	mu   sync.Mutex
-	jobs []job
+	mu    sync.Mutex
+	queue []writing
 }
 
-type job struct {
+// writing is a snapshot on its way into its shard.
+type writing struct {
+	shard    *shard
+	snapshot operator.StateSnapshot
+	part     *pending // nil for a snapshot that is no part of a checkpoint
+}
+
+// pending is a task's part of a checkpoint: it is acknowledged when all its snapshots are durable.
+type pending struct {
 	checkpoint uint64
-	parts      []task.Part
+	task, left int
+	failed     error
 }
 
-func newPersister(a *Attempt, id int) *persister {
-	return &persister{attempt: a, task: id, wake: make(chan struct{}, 1)}
+func newPersister(a *Attempt) *persister {
+	return &persister{attempt: a, wake: make(chan struct{}, 1)}
 }
 
-// add queues a snapshot. It never blocks; the coordinator's one checkpoint at a time bounds the queue.
-func (p *persister) add(j job) {
+// add queues snapshots. It never blocks: a shard has few on their way.
+func (p *persister) add(w ...writing) {
 	p.mu.Lock()
-	p.jobs = append(p.jobs, j)
+	p.queue = append(p.queue, w...)
 	p.mu.Unlock()
 	select {
 	case p.wake <- struct{}{}:
@@ -39,7 +54,8 @@ func (p *persister) add(j job) {
 	}
 }
 
-// run works until the context ends. Failures decline the checkpoint, they do not fail the task.
+// run works until the context ends. A snapshot that cannot be written declines its checkpoint and does not fail the
+// attempt; a shard that cannot take what has been written does.
 func (p *persister) run(ctx context.Context) error {
 	for {
 		select {
@@ -48,53 +64,175 @@ func (p *persister) run(ctx context.Context) error {
 			return nil
 		}
 		for {
-			j, ok := p.next()
-			if !ok {
+			batch := p.take()
+			if len(batch) == 0 {
 				break
 			}
-			if err := p.persist(ctx, j); err != nil {
-				p.attempt.Listener.Declined(j.checkpoint, p.task, err)
-			} else {
-				p.attempt.Listener.Acknowledged(j.checkpoint, p.task)
+			if err := p.write(ctx, batch); err != nil {
+				return err
 			}
 		}
 	}
 }
 
-func (p *persister) next() (job, bool) {
+// take takes what is queued, of each shard one snapshot: they are written in order.
+func (p *persister) take() []writing {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.jobs) == 0 {
-		return job{}, false
+	n := 0
+	for seen := map[*shard]bool{}; n < len(p.queue) && !seen[p.queue[n].shard]; n++ {
+		seen[p.queue[n].shard] = true
 	}
-	j := p.jobs[0]
-	p.jobs = p.jobs[1:]
-	return j, true
+	batch := slices.Clone(p.queue[:n])
+	p.queue = slices.Delete(p.queue, 0, n)
+	return batch
 }
 
-// persist writes the tables of every operator of the task and notes their lists.
-func (p *persister) persist(ctx context.Context, j job) error {
-	lists := map[string][]checkpoint.Table{}
-	var failed error
-	for _, part := range j.parts {
-		if part.State == nil {
+// entriesAtOnce is about how many entries are worth another goroutine.
+const entriesAtOnce = 100_000
+
+// write writes a batch: in the order of table keys, in as many sets of tables as pay.
+func (p *persister) write(ctx context.Context, batch []writing) error {
+	slices.SortFunc(batch, func(a, b writing) int { return slices.Compare(a.shard.keys.Start, b.shard.keys.Start) })
+	var total int64
+	for _, w := range batch {
+		total += w.snapshot.Entries()
+	}
+	sets := min(int64(runtime.GOMAXPROCS(0)), 1+total/entriesAtOnce)
+	parts := divide(batch, total/sets) // which may be more: what is left by the division is one
+	errs := make([]error, len(parts))
+	var group sync.WaitGroup
+	for i, part := range parts {
+		p.sets++
+		number := p.sets
+		group.Go(func() { errs[i] = p.writeSet(ctx, number, part) })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// divide cuts a batch into parts with at least so many entries, but for the last.
+func divide(batch []writing, entries int64) (parts [][]writing) {
+	var n int64
+	from := 0
+	for i, w := range batch {
+		if n += w.snapshot.Entries(); n >= entries && n > 0 || i == len(batch)-1 {
+			parts = append(parts, batch[from:i+1])
+			from, n = i+1, 0
+		}
+	}
+	return parts
+}
+
+// writeSet writes snapshots into tables that they share, and gives these to their shards.
+func (p *persister) writeSet(ctx context.Context, number int64, batch []writing) error {
+	tables, err := p.tables(ctx, batch)
+	if err != nil {
+		hold(ctx, batch)
+		for _, w := range batch {
+			w.snapshot.Failed()
+			p.attempt.settle(w, nil, err)
+		}
+		return nil
+	}
+	p.attempt.garbage.wrote(number, tables)
+	for _, w := range batch {
+		if err := w.shard.Ingest(ctx, tables); err != nil {
+			return fmt.Errorf("operator %q: %w", w.shard.uid, err)
+		}
+		w.snapshot.Written()
+		w.shard.written = number
+		if w.part == nil {
 			continue
 		}
-		tables, err := part.State.Persist(ctx)
+		p.attempt.garbage.unused(w.shard.Unused()) // before, or an object of the list could be among them
+		list, err := w.shard.Export(ctx)
 		if err != nil {
-			failed = fmt.Errorf("operator %q: %w", part.UID, err)
-			continue // the other operators' snapshots must be persisted or given back all the same
+			return fmt.Errorf("operator %q: %w", w.shard.uid, err)
 		}
-		lists[part.UID] = tables
-	}
-	if failed != nil {
-		return failed
-	}
-	a := p.attempt
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if in := a.parts[j.checkpoint]; in != nil {
-		in.lists[p.task] = lists
+		p.attempt.settle(w, &list, nil)
 	}
 	return nil
+}
+
+// tables writes the tables of a set.
+func (p *persister) tables(ctx context.Context, batch []writing) ([]lsm.TableInfo, error) {
+	set := lsm.NewTableSet(ctx, p.attempt.Objects, func() string { return p.attempt.name("table") })
+	for _, w := range batch {
+		if err := w.snapshot.WriteTo(set); err != nil {
+			set.Abort()
+			return nil, fmt.Errorf("operator %q: %w", w.shard.uid, err)
+		}
+	}
+	tables, err := set.Finish()
+	if err != nil {
+		set.Abort()
+	}
+	return tables, err
+}
+
+// holdFor is how long a failure to write early is not followed by another try.
+const holdFor = time.Second
+
+// hold waits before snapshots that were taken early are given back: their tasks would take them again at once.
+func hold(ctx context.Context, batch []writing) {
+	if !slices.ContainsFunc(batch, func(w writing) bool { return w.part == nil }) {
+		return
+	}
+	timer := time.NewTimer(holdFor)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// Snapshot implements task.Reporter.
+func (a *Attempt) Snapshot(id int, checkpoint uint64, snaps []task.Part) {
+	a.mu.Lock()
+	if p := a.parts[checkpoint]; p != nil {
+		p.tasks[id] = snaps
+	}
+	a.keep(id, checkpoint, snaps)
+	a.mu.Unlock()
+	part := &pending{checkpoint: checkpoint, task: id}
+	var all []writing
+	for _, s := range snaps {
+		if s.State != nil {
+			all = append(all, writing{a.shardOf(id, s.UID), s.State, part})
+		}
+	}
+	if part.left = len(all); part.left == 0 {
+		a.Listener.Acknowledged(checkpoint, id)
+		return
+	}
+	a.persister.add(all...)
+}
+
+func (a *Attempt) shardOf(task int, uid string) *shard {
+	i := slices.IndexFunc(a.shards, func(s *shard) bool { return s.task == task && s.uid == uid })
+	return a.shards[i]
+}
+
+// settle notes what became of a snapshot, and says so when it was the last of a task's part of a checkpoint.
+func (a *Attempt) settle(w writing, list *lsm.List, err error) {
+	if w.part == nil {
+		return
+	}
+	a.mu.Lock()
+	p := w.part
+	p.left--
+	p.failed = errors.Join(p.failed, err)
+	if in := a.parts[p.checkpoint]; in != nil && list != nil {
+		in.lists[w.shard] = *list
+		in.written = min(in.written, w.shard.written)
+	}
+	over := p.left == 0
+	a.mu.Unlock()
+	switch {
+	case over && p.failed != nil:
+		a.Listener.Declined(p.checkpoint, p.task, p.failed)
+	case over:
+		a.Listener.Acknowledged(p.checkpoint, p.task)
+	}
 }

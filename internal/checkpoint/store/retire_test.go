@@ -52,13 +52,20 @@ func TestRetiringDeletesWhatIsUnreachableAndNothingElse(t *testing.T) {
 		ids   []uint64
 		left  string
 	}{
-		"all are kept":         {[]uint64{1, 2, 3}, unused, []uint64{1, 2, 3}, "00/1 01/12 02/23 03/3"},
-		"the oldest goes":      {[]uint64{2, 3}, unused, []uint64{2, 3}, "01/12 02/23 03/3"},
-		"one in between goes":  {[]uint64{1, 3}, unused, []uint64{1, 3}, "00/1 01/12 02/23 03/3"},
-		"the newest alone":     {[]uint64{3}, unused, []uint64{3}, "02/23 03/3"},
-		"what is in use stays": {[]uint64{3}, using("00/1", "04/stray"), []uint64{3}, "00/1 02/23 03/3 04/stray"},
-		"a number not there":   {[]uint64{3, 7}, unused, []uint64{3}, "02/23 03/3"},
-		"one table is in use":  {[]uint64{2, 3}, using("01/12"), []uint64{2, 3}, "01/12 02/23 03/3"},
+		"all are kept":        {[]uint64{1, 2, 3}, unused, []uint64{1, 2, 3}, "00/1 01/12 02/23 03/3"},
+		"the oldest goes":     {[]uint64{2, 3}, unused, []uint64{2, 3}, "01/12 02/23 03/3"},
+		"one in between goes": {[]uint64{1, 3}, unused, []uint64{1, 3}, "00/1 01/12 02/23 03/3"},
+		"the newest alone":    {[]uint64{3}, unused, []uint64{3}, "02/23 03/3"},
+		"what is in use stays": {
+			[]uint64{1, 2, 3}, using("04/stray"), []uint64{1, 2, 3}, "00/1 01/12 02/23 03/3 04/stray",
+		},
+		"a number not there":  {[]uint64{3, 7}, unused, []uint64{3}, "02/23 03/3"},
+		"one table is in use": {[]uint64{2, 3}, using("01/12"), []uint64{2, 3}, "01/12 02/23 03/3"},
+		// An attempt spares all that it has written; what its checkpoints have done without since is to go all the same.
+		"of a checkpoint that goes, what may be in use": {
+			[]uint64{3}, using("00/1", "01/12", "02/23", "04/stray"), []uint64{3}, "02/23 03/3 04/stray",
+		},
+		"in use and still in another": {[]uint64{2, 3}, using("00/1", "01/12"), []uint64{2, 3}, "01/12 02/23 03/3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			everywhere(t, func(t *testing.T, objects objstore.Store) {

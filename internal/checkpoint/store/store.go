@@ -89,6 +89,13 @@ func Inspect(ctx context.Context, objects objstore.Store) (*Store, error) {
 	return s, nil
 }
 
+// Fresh reports whether no job has ever used the store.
+func (s *Store) Fresh() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head.Term == 0
+}
+
 // BeginTerm makes this coordinator the only one that can advance the head.
 func (s *Store) BeginTerm(ctx context.Context) (uint64, error) {
 	s.mu.Lock()
@@ -193,6 +200,14 @@ func (s *Store) Save(ctx context.Context, m *checkpoint.Manifest) error {
 		return fmt.Errorf("head for checkpoint %d: %w", m.Checkpoint, err)
 	}
 	return nil
+}
+
+// Known returns the number of the newest checkpoint as this Store has read or written it, 0 for none. It makes no
+// request.
+func (s *Store) Known() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head.Checkpoint
 }
 
 // Newest returns the number of the newest checkpoint, or fails with ErrDeposed.
@@ -373,7 +388,8 @@ func (s *Store) Retained(ctx context.Context) (last uint64, all []uint64, err er
 }
 
 // Retire deletes the manifests of all checkpoints but those to keep and those newer than all of them, then
-// the tables that no manifest left reaches and that are not in use. A manifest that cannot be read keeps
+// the tables that no manifest left reaches and that are not in use or were those of a manifest deleted: what a
+// checkpoint has had and a later one has not, nobody needs any more. A manifest that cannot be read keeps
 // everything, and so does a term that is over.
 func (s *Store) Retire(ctx context.Context, keep []uint64, inUse func(table string) bool) error {
 	s.collecting.Lock()
@@ -388,6 +404,9 @@ func (s *Store) Retire(ctx context.Context, keep []uint64, inUse func(table stri
 	if err != nil {
 		return err
 	}
+	tables = append(tables, s.tablesOf(ctx, retired)...)
+	slices.Sort(tables)
+	tables = slices.Compact(tables) // or what is both would be deleted twice
 	if err := s.ruling(ctx); err != nil {
 		return err
 	}
@@ -397,6 +416,21 @@ func (s *Store) Retire(ctx context.Context, keep []uint64, inUse func(table stri
 		}
 	}
 	return nil
+}
+
+// tablesOf are the tables of checkpoints that go. Of one that cannot be read, they are found when they are not spared
+// any longer.
+func (s *Store) tablesOf(ctx context.Context, manifests []string) (tables []string) {
+	for _, name := range manifests {
+		m, err := s.read(ctx, name)
+		if err != nil {
+			continue
+		}
+		for _, t := range m.Tables() {
+			tables = append(tables, t.Name)
+		}
+	}
+	return tables
 }
 
 // unused are the tables that are there and not in use.

@@ -93,6 +93,9 @@ func (s *Server) Place(prefix string) string {
 	return "s3://" + bucket + "/" + prefix + "?region=us-east-1&path-style=true&endpoint=" + s.Endpoint()
 }
 
+// Dir is the directory in which the objects of Place can be seen, under their names.
+func (s *Server) Dir(prefix string) string { return filepath.Join(s.dir, "data", bucket, prefix) }
+
 // Env is what a process needs in its environment to use the server.
 func (s *Server) Env() []string {
 	return []string{

@@ -20,7 +20,11 @@ const forms = "a place is a path, file:///path, s3://bucket/prefix or " + Memory
 // Store opens the store at a place, to write to it: a directory is created if needed. Of a bucket nothing is asked
 // yet (objstore.Probe does). Errors are of kind base.Config.
 func Store(ctx context.Context, place string) (objstore.Store, error) {
-	return at(ctx, place, func(path string) (objstore.Store, error) { return stored(dir.Open(path)) })
+	s, err := at(ctx, place, func(path string) (objstore.Store, error) { return stored(dir.Open(path)) })
+	if err != nil {
+		return nil, err
+	}
+	return through(ctx, s), nil
 }
 
 // Existing opens the store at a place, to read from it: a directory must be there.

@@ -21,6 +21,7 @@ const (
 	leaseName = ".lease" // no name of an object begins with a dot
 	leaseTime = 20 * time.Second
 	renewTime = leaseTime / 4
+	watchTime = time.Second // between looks at another's lease
 )
 
 // lease is the object that says which process uses the store. It is written again and again while the process
@@ -31,6 +32,9 @@ type lease struct {
 	Renewal  int    `json:"renewal"` // makes every content, and so every version, different
 	Released bool   `json:"released"`
 	Seconds  int    `json:"seconds"` // for which it is valid, from when it was written
+	// Process and Machine let a process of the same machine see whether the holder still lives.
+	Process int    `json:"process,omitempty"`
+	Machine string `json:"machine,omitempty"`
 }
 
 // left is how long a lease of the given age stays valid. The server tells times in whole seconds.
@@ -42,11 +46,12 @@ func (l lease) left(age time.Duration) time.Duration {
 }
 
 // Lock implements objstore.Store, by a lease of 20 seconds that is renewed in the background. A crashed holder's
-// lease expires. A holder that learns at a renewal that it has lost its lease refuses all writes from then on.
+// lease expires, which Lock waits for; that of a live one is seen to be renewed after 5 seconds at most. A holder that learns at a renewal that it has lost its lease refuses all writes from then on.
 // Until then it may write: safety rests on Swap.
 func (s *Store) Lock(ctx context.Context) (func() error, error) {
 	h := &holder{store: s, lease: lease{
 		Holder: processName(), Token: rand.Text(), Seconds: int(leaseTime / time.Second),
+		Process: os.Getpid(), Machine: machine(),
 	}}
 	if err := h.claim(ctx); err != nil {
 		return nil, err
@@ -81,23 +86,31 @@ type holder struct {
 	version objstore.Version
 }
 
-// claim takes the lease over unless it is valid.
+// claim takes the lease over when it is not valid, or not any longer: it waits for the end of a lease that is not
+// renewed, so that a process that crashed can be started again at once.
 func (h *holder) claim(ctx context.Context) error {
+	var first objstore.Version
 	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		found, version, age, err := h.store.readLease(ctx)
 		if err != nil && !errors.Is(err, objstore.ErrNotFound) {
 			return err
 		}
-		if left := found.left(age); err == nil && left > 0 {
-			return fmt.Errorf("%s: held by %s, whose lease ends in %v unless it is renewed: %w",
-				h.store, found.Holder, left.Round(time.Second), objstore.ErrLocked)
+		if err != nil || found.left(age) <= 0 || found.dead() {
+			h.version = version
+			if err := h.write(ctx); !errors.Is(err, objstore.ErrChanged) {
+				return err
+			}
+			continue
 		}
-		h.version = version
-		if err := h.write(ctx); !errors.Is(err, objstore.ErrChanged) {
-			return err
+		if first != "" && version != first {
+			return fmt.Errorf("%s: held by %s, which has just renewed its lease: %w",
+				h.store, found.Holder, objstore.ErrLocked)
+		}
+		first = version
+		select {
+		case <-time.After(watchTime):
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }

@@ -1,0 +1,178 @@
+package checkpoint
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/metric"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// quick are options of a measurement that takes half a second.
+func quick() Options {
+	return Options{
+		Short: 20 * time.Millisecond, Long: 40 * time.Millisecond, Small: 10_000, Large: 400_000, Rate: 10_000,
+		Checkpoints: 2,
+	}
+}
+
+func TestCheckpointsOfThreeJobsAreMeasured(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	r, err := Run(t.Context(), quick(), t.Output())
+	must(t, err)
+	if len(r.Rows) != 3 || r.RatePerS != 10_000 || r.Wanted != 1.5 || min(r.Ratio, r.PauseRatio) <= 0 {
+		t.Fatalf("%+v", r)
+	}
+	for i, interval := range []float64{0.02, 0.02, 0.04} {
+		x := r.Rows[i]
+		if x.IntervalS != interval || x.Checkpoints != 2 || x.MaxDurationS < x.DurationS || x.MaxPauseS < x.PauseS {
+			t.Errorf("%+v", x)
+		}
+		if min(x.DurationS, x.PauseS, float64(x.StateBytes), float64(x.NewBytes)) <= 0 {
+			t.Errorf("something was not measured: %+v", x)
+		}
+	}
+	if r.Rows[0].StateBytes >= r.Rows[1].StateBytes || r.Rows[1].StateBytes != r.Rows[2].StateBytes {
+		t.Errorf("states of %d, %d and %d bytes", r.Rows[0].StateBytes, r.Rows[1].StateBytes, r.Rows[2].StateBytes)
+	}
+	left, err := os.ReadDir(temporary)
+	if must(t, err); len(left) > 0 {
+		t.Errorf("%v is left behind", left)
+	}
+}
+
+func TestAMeasurementEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Run(ctx, quick(), t.Output()); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
+	for want, change := range map[string]func(*Options){
+		"intervals of 0s and":  func(o *Options) { o.Short = 0 },
+		"and 10ms: the second": func(o *Options) { o.Long = 10 * time.Millisecond },
+		"states of 0 and":      func(o *Options) { o.Small = 0 },
+		"and 5 bytes: the":     func(o *Options) { o.Large = 5 },
+		"0 records a second":   func(o *Options) { o.Rate = 0 },
+		"0 checkpoints":        func(o *Options) { o.Checkpoints = 0 },
+		"memory -1 bytes":      func(o *Options) { o.Memory = -1 },
+	} {
+		o := quick()
+		change(&o)
+		_, err := Run(t.Context(), o, t.Output())
+		if base.KindOf(err) != base.Config || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	must(t, quick().Check())
+}
+
+func TestTheSourceGivesEachKeyOnceAndThenKeepsItsRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaced(5, 1000)
+		b := &flow.Batch[int64]{Rows: make([]int64, 0, 4)}
+		read := func(want flow.Status, rows int) {
+			t.Helper()
+			b.Reset()
+			if got, err := p.Read(t.Context(), b); err != nil || got != want || len(b.Rows) != rows {
+				t.Errorf("%v, %v with %v; want %v with %d", got, err, b.Rows, want, rows)
+			}
+		}
+		read(flow.More, 4)
+		if p.loaded.Load() {
+			t.Error("loaded too early")
+		}
+		read(flow.More, 1)
+		if b.Rows[0] != 4 || !p.loaded.Load() {
+			t.Errorf("%v, loaded %v", b.Rows, p.loaded.Load())
+		}
+		read(flow.Wait, 0)
+		begin := time.Now()
+		<-p.Ready()
+		if time.Since(begin) != pause {
+			t.Errorf("a wait of %v", time.Since(begin))
+		}
+		read(flow.More, 4)
+		read(flow.More, 1)
+		read(flow.Wait, 0)
+	})
+}
+
+func TestWhatIsMeasuredBeginsWhenTheStateIsThere(t *testing.T) {
+	var loaded atomic.Bool
+	b := &observer{loaded: &loaded, wanted: 2, stop: make(chan struct{})}
+	told := func(ms int) {
+		b.hear(aquifer.CheckpointStored{Duration: time.Duration(ms) * time.Millisecond, NewBytes: int64(ms)})
+	}
+	freezes := func(n float64) {
+		b.hear(aquifer.Progress{Metrics: []aquifer.Sample{
+			{Name: metric.StateFreezes, Value: n}, {Name: metric.StateFreezeTime, Value: 2 * n},
+		}})
+	}
+	told(1000) // while the keys come
+	freezes(1)
+	loaded.Store(true)
+	told(900)
+	told(800)
+	freezes(3)
+	told(10)
+	freezes(4)
+	select {
+	case <-b.stop:
+		t.Fatal("one checkpoint is enough?")
+	default:
+	}
+	told(30)
+	<-b.stop
+	told(500) // the last of the job
+	got := b.row(time.Second, []aquifer.Sample{
+		{Name: metric.StateFreezes, Value: 5}, {Name: metric.StateFreezeTime, Value: 12},
+		{Name: metric.StateFreezeMax, Value: 4}, {Name: metric.StateMemory, Value: 1000},
+	})
+	want := Row{
+		IntervalS: 1, StateBytes: 1000, Checkpoints: 2, DurationS: 0.03, MaxDurationS: 0.03, NewBytes: 30,
+		PauseS: 3, MaxPauseS: 4,
+	}
+	if got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestTheReportSaysWhetherTheRatioIsAsWanted(t *testing.T) {
+	rows := []Row{{
+		IntervalS: 1, StateBytes: 3 << 20, Checkpoints: 5, DurationS: 0.25, MaxDurationS: 0.5, PauseS: 2e-6, MaxPauseS: 9e-6,
+	}}
+	for ratio, want := range map[float64]string{
+		1.5:  "1.50 times as long (wanted ≤ 1.5: ok)",
+		1.51: "1.51 times as long (wanted ≤ 1.5: MISSED)",
+	} {
+		var b bytes.Buffer
+		Report{RatePerS: 7, Ratio: ratio, Wanted: mostRatio, PauseRatio: 2, Rows: rows}.Print(&b)
+		lines := strings.Split(b.String(), "\n")
+		if got := strings.Join(strings.Fields(lines[1]), " "); got != "1 s 3.0 5 250.0 500.0 0.0 2 9" {
+			t.Errorf("%q", got)
+		}
+		if !strings.Contains(b.String(), want) || !strings.Contains(b.String(), "makes the pause 2.00 times as long") {
+			t.Errorf("%s", b.String())
+		}
+	}
+}

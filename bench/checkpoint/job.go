@@ -1,0 +1,110 @@
+package checkpoint
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/connector/discard"
+	"github.com/aquifer-stream/aquifer/internal/metric"
+	"github.com/aquifer-stream/aquifer/state"
+)
+
+// counts are how often each key has come.
+type counts struct{ n state.Value[int64] }
+
+func (c *counts) Open(s *state.Scope) (err error) {
+	c.n, err = state.NewValue[int64](s, "n")
+	return err
+}
+
+func (c *counts) Process(ctx *aquifer.Context, _ *int64, _ aquifer.Collector[int64]) error {
+	n, _, err := c.n.Get(ctx)
+	if err != nil {
+		return err
+	}
+	return c.n.Set(ctx, n+1)
+}
+
+// observer hears of a job until enough checkpoints have been taken of it, and then stops it. Events come one by one.
+type observer struct {
+	loaded   *atomic.Bool // all of the state is there
+	skipped  int          // checkpoints since then that are not measured
+	wanted   int
+	stop     chan struct{}
+	took     []time.Duration
+	newBytes []int64
+	before   []aquifer.Sample // as of about when what is measured begins
+}
+
+// unmeasured checkpoints come first when the state is there: one may have begun before, and the next has all the rest
+// of the state in it.
+const unmeasured = 2
+
+func (b *observer) hear(e aquifer.Event) {
+	switch e := e.(type) {
+	case aquifer.Progress:
+		if len(b.took) == 0 {
+			b.before = e.Metrics
+		}
+	case aquifer.CheckpointStored:
+		switch {
+		case !b.loaded.Load() || len(b.took) == b.wanted:
+		case b.skipped < unmeasured:
+			b.skipped++
+		default:
+			b.took, b.newBytes = append(b.took, e.Duration), append(b.newBytes, e.NewBytes)
+			if len(b.took) == b.wanted {
+				close(b.stop)
+			}
+		}
+	}
+}
+
+// measure runs a job with a state of about the given size in a directory of its own.
+func measure(ctx context.Context, o Options, size int64, interval time.Duration) (r Row, err error) {
+	dir, err := os.MkdirTemp("", "aquifer-bench-checkpoint")
+	if err != nil {
+		return r, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	source := newPaced(keysOf(size), o.Rate)
+	b := &observer{loaded: &source.loaded, wanted: o.Checkpoints, stop: make(chan struct{})}
+	job := aquifer.NewJob("bench-checkpoint")
+	keys := aquifer.KeyBy(aquifer.From(job, "keys", source), func(k *int64) int64 { return *k })
+	counted := aquifer.Process(keys, "count", func() aquifer.ProcessFunc[int64, int64] { return &counts{} })
+	aquifer.To(counted, "out", discard.New[int64]())
+	result, err := job.Run(ctx, aquifer.RunOptions{
+		State: dir, Parallelism: 1, CheckpointInterval: interval, Memory: o.Memory, Restarts: -1, Stop: b.stop,
+		OnEvent: b.hear,
+	})
+	if err == nil && len(b.took) < b.wanted {
+		err = fmt.Errorf("the job ended after %d of %d checkpoints", len(b.took), o.Checkpoints)
+	}
+	if err != nil {
+		return r, err
+	}
+	return b.row(interval, result.Metrics), nil
+}
+
+// row is what was measured, with the metrics of the job at its end.
+func (b *observer) row(interval time.Duration, after []aquifer.Sample) Row {
+	grown := func(name string) float64 { return metric.Sum(after, name) - metric.Sum(b.before, name) }
+	return Row{
+		IntervalS: interval.Seconds(), StateBytes: int64(metric.Sum(after, metric.StateMemory)),
+		Checkpoints: len(b.took), DurationS: median(b.took).Seconds(), MaxDurationS: slices.Max(b.took).Seconds(),
+		NewBytes:  median(b.newBytes),
+		PauseS:    grown(metric.StateFreezeTime) / grown(metric.StateFreezes),
+		MaxPauseS: metric.Sum(after, metric.StateFreezeMax),
+	}
+}
+
+// median is the middle one.
+func median[T int64 | time.Duration](all []T) T {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[len(sorted)/2]
+}

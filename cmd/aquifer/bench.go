@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/bench/checkpoint"
+	"github.com/aquifer-stream/aquifer/bench/state"
+	"github.com/aquifer-stream/aquifer/internal/gcpace"
+)
+
+func benchCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure state that is larger than memory, and checkpoints",
+		Long: `Measure state that is larger than memory, and checkpoints.
+
+What is measured is shown as a table, or with --json as one JSON object. All of it is made in a temporary directory
+(TMPDIR) and removed at the end.`,
+		Example: `  aquifer bench state
+  aquifer bench checkpoint --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(benchStateCommand(), benchCheckpointCommand())
+	return c
+}
+
+func benchStateCommand() *cobra.Command {
+	var o state.Options
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "state",
+		Short: "Measure keyed state that is several times the memory for it",
+		Long: `Measure keyed state that is several times the memory for it.
+
+A job counts keys: a source, a key-by, a function with one value a key. Its state is in a directory whose reads take as
+long as those of an object store (--latency), and is several times the memory budget (--ratio). Beside it, Pebble
+counts the same keys on the local disk, with a cache as large as the job's budget and block cache together; the
+system's page cache helps it, but not the job, whose reads have their latency all the same.
+
+First each key is counted once, without bounds. Then keys are drawn until the memory is full, and what follows is
+measured. A row that misses the memory waits, and with it its batch: the misses of a batch are read in parallel, but
+nothing else is done meanwhile.`,
+		Example: `  aquifer bench state
+  aquifer bench state --keys 1000000 --ratio 4 --dist zipf --records 50000
+  aquifer bench state --latency 1ms --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return measure(c, asJSON, o.Check, func(ctx context.Context, progress io.Writer) (printable, error) {
+				return state.Run(ctx, o, progress)
+			})
+		},
+	}
+	f := c.Flags()
+	f.Int64Var(&o.Keys, "keys", 20_000_000, "keys in the state")
+	f.Int64Var(&o.Records, "records", 200_000, "records measured for each row of the table")
+	f.Float64SliceVar(&o.Ratios, "ratio", []float64{4, 16}, "how many times the memory the state is")
+	f.DurationVar(&o.Latency, "latency", 20*time.Millisecond, "what a read of an object takes at least")
+	f.StringSliceVar(&o.Distributions, "dist", []string{state.Uniform, state.Zipf}, "distributions of keys")
+	f.BoolVar(&asJSON, "json", false, "print one JSON object")
+	return c
+}
+
+func benchCheckpointCommand() *cobra.Command {
+	var o checkpoint.Options
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "checkpoint",
+		Short: "Measure how long checkpoints take, and for how long barriers stop a job",
+		Long: `Measure how long checkpoints take, and for how long barriers stop a job.
+
+Jobs count keys at a steady rate, with their state in a directory. The duration of checkpoints is compared between a
+short and a long interval, with ten times the changes: it should not grow by more than a half. The pause at a barrier,
+in which an operator freezes its state, is compared between a small and a large state.`,
+		Example: `  aquifer bench checkpoint
+  aquifer bench checkpoint --large 100000000 --rate 50000
+  aquifer bench checkpoint --memory 1000000000 --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return measure(c, asJSON, o.Check, func(ctx context.Context, progress io.Writer) (printable, error) {
+				return checkpoint.Run(ctx, o, progress)
+			})
+		},
+	}
+	f := c.Flags()
+	f.DurationVar(&o.Short, "short", time.Second, "the short interval between checkpoints")
+	f.DurationVar(&o.Long, "long", 10*time.Second, "the long one")
+	f.Int64Var(&o.Small, "small", 10_000_000, "the small state in memory, about so many bytes")
+	f.Int64Var(&o.Large, "large", 2_000_000_000, "the large one")
+	f.Int64Var(&o.Rate, "rate", 500_000, "records per second")
+	f.IntVar(&o.Checkpoints, "checkpoints", 5, "checkpoints measured of each job")
+	f.Int64Var(&o.Memory, "memory", 0, "bound on the memory of keyed state in bytes (0: none)")
+	f.BoolVar(&asJSON, "json", false, "print one JSON object")
+	return c
+}
+
+// printable is a report for people, that can be encoded as well.
+type printable interface{ Print(w io.Writer) }
+
+// measure measures and prints, until the process gets a signal. Options are checked first.
+func measure(
+	c *cobra.Command, asJSON bool, check func() error, run func(context.Context, io.Writer) (printable, error),
+) error {
+	if err := check(); err != nil {
+		return err
+	}
+	defer gcpace.Start()()
+	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	report, err := run(ctx, c.ErrOrStderr())
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return errors.Join(aquifer.ErrInterrupted, err)
+	case err != nil:
+		return err
+	case asJSON:
+		return json.NewEncoder(c.OutOrStdout()).Encode(report)
+	}
+	report.Print(c.OutOrStdout())
+	return nil
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aquifer-stream/aquifer/bench/checkpoint"
+	"github.com/aquifer-stream/aquifer/bench/state"
+	"github.com/aquifer-stream/aquifer/internal/programtest"
+)
+
+func TestStateBeyondMemoryIsMeasured(t *testing.T) {
+	r := succeed(t, "bench", "state", "--keys", "5000", "--records", "1000", "--ratio", "8", "--dist", "zipf",
+		"--latency", "1ms", "--json")
+	got := programtest.Parse[state.Report](t, r)
+	if got.Keys != 5000 || got.LatencyMS != 1 || len(got.Rows) != 2 {
+		t.Fatalf("%s", r.Stdout)
+	}
+	for i, engine := range []string{"aquifer", "pebble"} {
+		x := got.Rows[i]
+		if x.Engine != engine || x.Ratio != 8 || x.Distribution != "zipf" || min(x.RecordsPerS, x.RecordsPerCPUS) <= 0 {
+			t.Errorf("%+v", x)
+		}
+	}
+	if !strings.Contains(r.Stderr, "1000 zipf keys, 8 times the memory\n") {
+		t.Errorf("%q", r.Stderr)
+	}
+}
+
+// quickCheckpoints are the flags of a measurement that takes half a second.
+var quickCheckpoints = []string{
+	"bench", "checkpoint", "--short", "20ms", "--long", "40ms", "--small", "10000", "--large", "100000", "--rate", "10000",
+	"--checkpoints", "2",
+}
+
+func TestCheckpointsAreMeasured(t *testing.T) {
+	r := succeed(t, append(quickCheckpoints, "--json")...)
+	got := programtest.Parse[checkpoint.Report](t, r)
+	if len(got.Rows) != 3 || got.Ratio <= 0 || got.RatePerS != 10_000 || got.Rows[2].IntervalS != 0.04 {
+		t.Errorf("%s", r.Stdout)
+	}
+	table := succeed(t, quickCheckpoints...)
+	if !strings.Contains(table.Stdout, "pause µs") || strings.Count(table.Stdout, "\n") != 6 {
+		t.Errorf("%s", table.Stdout)
+	}
+}
+
+func TestAMeasurementThatIsInterruptedLeavesNothingAndSaysSo(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	p := start(t, t.TempDir(), "bench", "checkpoint", "--rate", "10", "--small", "10000")
+	p.WaitFor(t, "checkpoints of about 0.0 MiB")
+	p.Signal(t, os.Interrupt)
+	if r := p.Wait(t); r.Code != 3 || r.Stdout != "" {
+		t.Errorf("exit code %d: %s", r.Code, r.Stdout)
+	}
+	left, err := os.ReadDir(temporary)
+	if must(t, err); len(left) > 0 {
+		t.Errorf("%v is left behind", left)
+	}
+}

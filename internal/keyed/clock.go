@@ -1,0 +1,108 @@
+package keyed
+
+// marks is what a directory remembers of the slots of a page, to choose those that may go when memory is short.
+type marks struct {
+	used   bitmap // slots that hold keys
+	seen   bitmap // slots used since the hand came by
+	pinned bitmap // slots that the batch at hand works with
+}
+
+// limit makes a directory keep to its store's budget.
+func (d *directory[K]) limit(core *core, makeRoom func(p int)) {
+	if !core.Budget.Limited() {
+		return
+	}
+	d.makeRoom = func(p int) {
+		t, written := &d.parts[p], core.clock.written.Load()+1
+		if !core.Budget.spent() || t.stuck == written {
+			return
+		}
+		before := d.used
+		makeRoom(p)
+		core.counts.Evicted += int64(before - d.used)
+		if len(t.free) == 0 && core.Budget.spent() {
+			t.stuck = written
+		}
+	}
+}
+
+// restrict is limit for a directory whose keys may be below already.
+func (d *directory[K]) restrict(core *core, makeRoom func(p int)) {
+	d.limit(core, makeRoom)
+	for p := range d.parts {
+		d.parts[p].partial = core.Restored
+	}
+}
+
+// hold keeps the slots of a batch, those of the one before no longer, and marks them as used.
+func (d *directory[K]) hold(slots []Slot) {
+	if d.makeRoom != nil {
+		d.unpin()
+		d.see(slots)
+		d.pin(slots...)
+	}
+}
+
+// see marks slots as used: the hand will pass them by once.
+func (d *directory[K]) see(slots []Slot) {
+	for _, s := range slots {
+		if s != NoSlot {
+			d.marks[s>>pageBits].seen.set(s)
+		}
+	}
+}
+
+// pin keeps slots from being evicted until unpin.
+func (d *directory[K]) pin(slots ...Slot) {
+	for _, s := range slots {
+		if s != NoSlot {
+			d.marks[s>>pageBits].pinned.set(s)
+			d.pinned = append(d.pinned, s)
+		}
+	}
+}
+
+func (d *directory[K]) unpin() {
+	for _, s := range d.pinned {
+		d.marks[s>>pageBits].pinned = bitmap{}
+	}
+	d.pinned = d.pinned[:0]
+}
+
+// relieve frees slots of a part although it may have some: its values take memory of their own.
+func (d *directory[K]) relieve(core *core, p int) {
+	if d.makeRoom == nil || !core.Budget.spent() {
+		return
+	}
+	t := &d.parts[p]
+	free := len(t.free)
+	d.makeRoom(p)
+	if len(t.free) == free {
+		t.stuck = core.clock.written.Load() + 1
+	}
+	core.keys.charge()
+}
+
+// evictAtOnce is how many slots a search for room wants to free.
+const evictAtOnce = 64
+
+// sweep evicts slots of a part that have not been used since the hand came by last, until some are free or the
+// hand has been around: the clock algorithm (Corbató, 1968). A slot begins as not used, so that keys that come
+// once do not drive out those that come again.
+func (d *directory[K]) sweep(p int, clean func(Slot) bool, evict func(Slot)) (evicted int) {
+	t := &d.parts[p]
+	for passed := 0; passed < 2*len(t.pages) && evicted < evictAtOnce; passed++ {
+		t.hand = (t.hand + 1) % len(t.pages)
+		page := t.pages[t.hand]
+		m := &d.marks[page]
+		victims := m.used.without(m.seen).without(m.pinned)
+		m.seen = bitmap{}
+		for i := range victims.all {
+			if s := Slot(page)<<pageBits + i; clean(s) {
+				evict(s)
+				evicted++
+			}
+		}
+	}
+	return evicted
+}

@@ -1,0 +1,165 @@
+package keyed
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"unsafe"
+)
+
+// loader is a state whose values are read together with their key.
+type loader interface {
+	load(s Slot, encoded []byte) error
+}
+
+// reads are the table keys of a grouped read, and what they are read for.
+type reads struct {
+	arena []byte
+	items []readItem
+	keys  [][]byte
+}
+
+type readItem struct {
+	key, end uint32 // in the arena
+	slot     Slot
+	into     loader
+}
+
+func (r *reads) reset() { r.arena, r.items, r.keys = r.arena[:0], r.items[:0], r.keys[:0] }
+
+// add ends a key that has been appended to the arena from key on.
+func (r *reads) add(key int, slot Slot, into loader) {
+	r.items = append(r.items, readItem{uint32(key), uint32(len(r.arena)), slot, into})
+}
+
+func (r *reads) key(i readItem) []byte { return r.arena[i.key:i.end] }
+
+// run reads all keys in one go. What is there is loaded.
+func (r *reads) run(c *core) error {
+	if len(r.items) == 0 {
+		return nil
+	}
+	slices.SortFunc(r.items, func(a, b readItem) int { return bytes.Compare(r.key(a), r.key(b)) })
+	for _, i := range r.items {
+		r.keys = append(r.keys, r.key(i))
+	}
+	c.counts.Reads += int64(len(r.keys))
+	err := c.Below.Read(c.Context, r.keys, func(i int, value []byte) error {
+		return r.items[i].into.load(r.items[i].slot, value)
+	})
+	if err != nil {
+		return c.readError(err)
+	}
+	return nil
+}
+
+func (c *core) readError(err error) error {
+	return fmt.Errorf("operator %q: read state: %w", c.Name, err)
+}
+
+// scan visits the entries of a state and part whose keys begin, behind the prefix of the part, with what is from
+// start to before end; nil for the end of the part.
+func (c *core) scan(part int, state uint32, start, end []byte, visit func(rest, value []byte) error) error {
+	from := append(c.prefix(nil, part, state), start...)
+	to := append(c.prefix(nil, part, state), end...)
+	if end == nil {
+		to = after(to)
+	}
+	c.counts.Scans++
+	err := c.Below.Scan(c.Context, from, to, func(key, value []byte) error { return visit(key[prefixLen:], value) })
+	if err != nil {
+		return c.readError(err)
+	}
+	return nil
+}
+
+// after returns the least key that is greater than all keys with the prefix, or nil if there is none.
+func after(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] != 0xff {
+			return append(bytes.Clone(prefix[:i]), prefix[i]+1)
+		}
+	}
+	return nil
+}
+
+// admit finds or creates the slot of a key. The state of a new one is looked for below, with bring, unless it is
+// known that there is none.
+func (s *Store[K]) admit(key K, hash uint64) Slot {
+	p := s.part(hash)
+	if slot, ok := s.dir.find(p, hash, &key); ok {
+		return slot
+	}
+	if len(s.strings) > 0 {
+		keepStrings(unsafe.Pointer(&key), s.strings)
+	}
+	slot := s.dir.insert(p, hash, key, s.hash)
+	s.fresh = append(s.fresh, slot)
+	if s.dir.makeRoom != nil {
+		s.dir.pin(slot)
+	}
+	if s.dir.parts[p].partial {
+		s.missing = append(s.missing, slot)
+	}
+	return slot
+}
+
+func (s *Store[K]) resolve(encoded []byte) (Slot, []byte, error) {
+	key, rest, err := s.codec.Decode(encoded)
+	if err != nil {
+		return 0, nil, err
+	}
+	return s.admit(key, s.hash(key)), rest, nil
+}
+
+// bring reads the values of the slots that have just been created.
+func (s *Store[K]) bring() error {
+	if len(s.missing) == 0 {
+		return nil
+	}
+	s.reads.reset()
+	for _, t := range s.states {
+		into, ok := t.(loader)
+		if !ok {
+			continue
+		}
+		for _, slot := range s.missing {
+			at := len(s.reads.arena)
+			s.reads.arena = s.prefix(s.reads.arena, s.dir.partOf(slot), stateID(t.info().Name))
+			s.reads.arena = s.codec.Append(s.reads.arena, s.dir.key(slot))
+			s.reads.add(at, slot, into)
+		}
+	}
+	err := s.reads.run(&s.core)
+	if err != nil {
+		for _, slot := range s.missing { // of which it is not known what they have
+			s.evict(slot)
+		}
+		s.fresh = slices.DeleteFunc(s.fresh, func(slot Slot) bool { return slices.Contains(s.missing, slot) })
+	}
+	s.missing = s.missing[:0]
+	return err
+}
+
+// makeRoom frees slots of a part.
+func (s *Store[K]) makeRoom(p int) {
+	s.dir.sweep(p, s.clean, s.evict)
+}
+
+func (s *Store[K]) clean(slot Slot) bool {
+	for _, t := range s.states {
+		if !t.clean(slot) {
+			return false
+		}
+	}
+	return true
+}
+
+// evict forgets a key.
+func (s *Store[K]) evict(slot Slot) {
+	for _, t := range s.states {
+		t.evict(slot)
+	}
+	s.dir.parts[s.dir.partOf(slot)].partial = true
+	s.vacate(slot)
+}

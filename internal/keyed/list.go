@@ -1,0 +1,185 @@
+package keyed
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+)
+
+// List is a list for each key: a map from sequences to chunks of a few kilobytes. What is appended goes to the
+// newest chunk if that is in memory, or else begins another: nothing has to be read for that.
+type List[V any] struct {
+	chunks *Map[uint64, chunk[V]]
+	rows   encoding[V]
+	decode decoder[V] // of the present schema
+	tails  []tail     // by the store's slots
+	// one and row are the row at hand, and what it is encoded to: a row that is passed on by address would be
+	// garbage.
+	one V
+	row []byte
+}
+
+// chunk is a part of a list. A snapshot may share its bytes: they are appended to and never changed.
+type chunk[V any] struct {
+	rows  uint32
+	bytes []byte // for each row its length and itself
+	// older reads rows of an earlier schema; nil for those of the present one.
+	older decoder[V]
+}
+
+// tail is the newest chunk of a list, if this run began it. It may have been evicted since: no sequence comes
+// again.
+type tail struct {
+	entry    Slot
+	sequence uint64
+}
+
+// chunkBytes is from what size on a chunk is full.
+const chunkBytes = 4 << 10
+
+// NewList adds lists to a store.
+func NewList[V any](r Registry, name string) (*List[V], error) {
+	rows, err := newEncoding[V](name)
+	if err != nil {
+		return nil, err
+	}
+	values, err := versionsOf(encoding[chunk[V]]{rows.schema, appendChunk[V], rows.chunksFor})
+	if err != nil {
+		return nil, err
+	}
+	l := &List[V]{rows: rows}
+	if l.decode, err = rows.decoderFor(rows.schema); err != nil {
+		return nil, err
+	}
+	if l.chunks, err = newMap[uint64](r, name, "list", values); err != nil {
+		return nil, err
+	}
+	l.chunks.weigh = func(c *chunk[V]) int64 { return int64(cap(c.bytes)) }
+	return l, l.chunks.core.add(l.chunks)
+}
+
+func appendChunk[V any](dst []byte, c *chunk[V]) []byte {
+	return append(binary.AppendUvarint(dst, uint64(c.rows)), c.bytes...)
+}
+
+// chunksFor returns the decoder for chunks whose rows have a schema.
+func (e encoding[V]) chunksFor(schema string) (decoder[chunk[V]], error) {
+	var older decoder[V]
+	if schema != e.schema {
+		var err error
+		if older, err = e.decoderFor(schema); err != nil {
+			return nil, err
+		}
+	}
+	return func(src []byte, c *chunk[V]) error {
+		rows, n := binary.Uvarint(src)
+		if n <= 0 || rows > uint64(len(src)) {
+			return base.Errorf(base.Corrupt, "a part of a list with %d bytes does not say how many rows it has", len(src))
+		}
+		*c = chunk[V]{uint32(rows), bytes.Clone(src[n:]), older}
+		return nil
+	}, nil
+}
+
+// Append puts a row at the end of the slot's list. Nothing is read for that.
+func (l *List[V]) Append(s Slot, v *V) {
+	e := l.last(s)
+	c := l.chunks.ref(e)
+	before := cap(c.bytes)
+	l.one = *v
+	l.row = l.rows.encode(l.row[:0], &l.one)
+	c.bytes = append(binary.AppendUvarint(c.bytes, uint64(len(l.row))), l.row...)
+	c.rows++
+	l.chunks.column.bytes += int64(cap(c.bytes) - before)
+}
+
+// last is the entry of the chunk that the next row goes to.
+func (l *List[V]) last(s Slot) Slot {
+	for int(s) >= len(l.tails) {
+		l.tails = append(l.tails, tail{})
+		l.chunks.column.bytes += int64(sizeOf[tail]())
+	}
+	m, t := l.chunks, &l.tails[s]
+	if t.sequence != 0 && *m.dir.key(t.entry) == (mapEntry[uint64]{s, t.sequence}) && m.column.has(t.entry) {
+		if c := &m.at(t.entry).vals[t.entry&pageMask]; len(c.bytes) < chunkBytes {
+			m.use(t.entry)
+			return t.entry
+		}
+	}
+	m.dir.relieve(m.core, m.core.keys.partOf(s))
+	t.sequence = m.core.sequence()
+	t.entry = m.place(s, t.sequence)
+	m.owners[s].n++
+	return t.entry
+}
+
+// All returns the rows of the slot's list in the order in which they were appended.
+func (l *List[V]) All(s Slot) ([]V, error) {
+	chunks, n, err := l.sorted(s)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]V, 0, n)
+	for _, c := range chunks {
+		if rows, err = l.rowsOf(c, rows); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// sorted returns the chunks of a list in their order, and the number of rows in them.
+func (l *List[V]) sorted(s Slot) (chunks []*chunk[V], rows int, err error) {
+	m := l.chunks
+	if err := m.complete(s); err != nil {
+		return nil, 0, err
+	}
+	var entries []Slot
+	for e := m.owners[s].head; e != 0; e = m.links[e-1].next {
+		if m.column.has(e - 1) {
+			entries = append(entries, e-1)
+		}
+	}
+	slices.SortFunc(entries, func(a, b Slot) int {
+		return cmp.Compare(m.dir.key(a).key, m.dir.key(b).key)
+	})
+	for _, e := range entries {
+		c := &m.at(e).vals[e&pageMask]
+		chunks, rows = append(chunks, c), rows+int(c.rows)
+	}
+	return chunks, rows, nil
+}
+
+// rowsOf appends the rows of a chunk.
+func (l *List[V]) rowsOf(c *chunk[V], rows []V) ([]V, error) {
+	decode := c.older
+	if decode == nil {
+		decode = l.decode
+	}
+	rest := c.bytes
+	for range c.rows {
+		size, n := binary.Uvarint(rest)
+		if n <= 0 || size > uint64(len(rest)-n) {
+			return rows, base.Errorf(base.Corrupt, "operator %q: state %q: a part of a list ends early",
+				l.chunks.core.Name, l.chunks.name)
+		}
+		var v V
+		if err := decode(rest[n:n+int(size)], &v); err != nil {
+			return rows, err
+		}
+		rows, rest = append(rows, v), rest[n+int(size):]
+	}
+	return rows, nil
+}
+
+// Len is the number of rows in the slot's list.
+func (l *List[V]) Len(s Slot) (int, error) {
+	_, n, err := l.sorted(s)
+	return n, err
+}
+
+// Clear empties the slot's list.
+func (l *List[V]) Clear(s Slot) error { return l.chunks.Clear(s) }

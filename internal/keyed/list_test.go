@@ -1,0 +1,162 @@
+package keyed
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+)
+
+// numbers is a store of lists over a shelf.
+type numbers struct {
+	store *Store[string]
+	list  *List[int64]
+	below *shelf
+}
+
+func newNumbers(t testing.TB, budget int64, below *shelf, checkpoint uint64) *numbers {
+	t.Helper()
+	n := &numbers{below: below}
+	var err error
+	n.store, err = NewStore[string](Config{
+		MaxParallelism: 4, Groups: base.KeyGroupRange{End: 4}, Budget: NewBudget(budget), Context: t.Context(),
+		Below: below, Restored: checkpoint > 0, Checkpoint: checkpoint,
+	})
+	must(t, err)
+	n.list, err = NewList[int64](n.store, "list")
+	must(t, err)
+	return n
+}
+
+func (n *numbers) slot(t testing.TB, key string) Slot {
+	t.Helper()
+	var slots [1]Slot
+	must(t, n.store.Lookup([]string{key}, []uint64{n.store.Hash(key)}, slots[:]))
+	return slots[0]
+}
+
+func (n *numbers) checkpoint(t testing.TB) (written int) {
+	t.Helper()
+	f, out := n.store.Freeze(), &tape{}
+	must(t, f.WriteTo(out))
+	n.below.apply(out.entries)
+	f.Done()
+	return len(out.entries)
+}
+
+func TestALongListIsAppendedToWithoutBeingReadAndIsInItsOrder(t *testing.T) {
+	const rows = 100_000
+	n := newNumbers(t, 100_000, &shelf{m: map[string]string{}}, 0)
+	for i := range int64(rows) {
+		n.list.Append(n.slot(t, "a"), &i)
+		if i%1000 == 999 {
+			if written := n.checkpoint(t); written > 20 {
+				t.Fatalf("%d chunks were written for 1000 small rows", written)
+			}
+			n.list.Append(n.slot(t, fmt.Sprint("other ", i)), &i)
+		}
+	}
+	if n.store.Bytes() > 300_000 {
+		t.Errorf("%d bytes in memory", n.store.Bytes())
+	}
+	n.checkpoint(t)
+	for restored := range uint64(2) {
+		if got := n.below.read(); got != "0 reads, 0 scans" {
+			t.Errorf("%s before anybody asked", got)
+		}
+		got, err := n.list.All(n.slot(t, "a"))
+		if err != nil || len(got) != rows || !slices.IsSorted(got) {
+			t.Fatalf("%d rows, in order: %v, %v", len(got), slices.IsSorted(got), err)
+		}
+		if n.store.Bytes() < rows {
+			t.Errorf("%d bytes: what was read does not count", n.store.Bytes())
+		}
+		n.below.read()
+		n = newNumbers(t, 100_000, n.below, 100+restored)
+	}
+}
+
+func TestASnapshotWritesOneChunkOfAListThatWasAppendedTo(t *testing.T) {
+	n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
+	for i := range int64(10_000) {
+		n.list.Append(n.slot(t, "a"), &i)
+	}
+	if written := n.checkpoint(t); written < 5 || written > 20 {
+		t.Errorf("%d chunks", written)
+	}
+	for i := range int64(3) {
+		n.list.Append(n.slot(t, "a"), &i)
+		if written := n.checkpoint(t); written != 1 {
+			t.Errorf("%d chunks were written for one row", written)
+		}
+	}
+}
+
+func TestARestoredListGoesOnBehindWhatItHas(t *testing.T) {
+	n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
+	next := int64(0)
+	for checkpoint := range uint64(5) {
+		for range 3 {
+			n.list.Append(n.slot(t, "a"), &next)
+			next++
+		}
+		if checkpoint%2 == 1 { // with the older chunks in memory, and without
+			_, err := n.list.Len(n.slot(t, "a"))
+			must(t, err)
+		}
+		n.list.Append(n.slot(t, "a"), &next)
+		next++
+		n.checkpoint(t)
+		n = newNumbers(t, 0, n.below, checkpoint+1)
+	}
+	rows, err := n.list.All(n.slot(t, "a"))
+	if len(rows) != int(next) || !slices.IsSorted(rows) || err != nil {
+		t.Errorf("%v, %v", rows, err)
+	}
+}
+
+func TestAListThatIsOnlyBelowIsCleared(t *testing.T) {
+	n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
+	for i := range int64(10_000) {
+		n.list.Append(n.slot(t, "a"), &i)
+	}
+	n.checkpoint(t)
+	n = newNumbers(t, 0, n.below, 1)
+	must(t, n.list.Clear(n.slot(t, "a")))
+	seven := int64(7)
+	n.list.Append(n.slot(t, "a"), &seven)
+	n.checkpoint(t)
+	rows, err := n.list.All(n.slot(t, "a"))
+	if fmt.Sprint(rows) != "[7]" || err != nil || len(n.below.m) != 1 {
+		t.Errorf("%v, %v, %d chunks below", rows, err, len(n.below.m))
+	}
+}
+
+func TestAListThatIsDamagedIsReported(t *testing.T) {
+	n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
+	for i := range int64(3) {
+		n.list.Append(n.slot(t, "a"), &i)
+	}
+	n.checkpoint(t)
+	for k, good := range n.below.m {
+		for name, bad := range map[string]string{
+			"cut": good[:len(good)-1], "without rows": good[:1], "of more rows": good[:1] + "\x04" + good[2:],
+			"of too many rows": good[:1] + "\xff\x7f" + good[2:], "of long rows": good[:2] + "\x7f" + good[3:],
+		} {
+			n.below.m[k] = bad
+			again := newNumbers(t, 0, n.below, 1)
+			if rows, err := again.list.All(again.slot(t, "a")); base.KindOf(err) != base.Corrupt {
+				t.Errorf("%s: %v, %v", name, rows, err)
+			}
+		}
+	}
+}
+
+func TestAppendingAllocatesLittle(t *testing.T) {
+	n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
+	slot, i := n.slot(t, "a"), int64(0)
+	if allocs := testing.AllocsPerRun(10_000, func() { n.list.Append(slot, &i); i++ }); allocs > 0 {
+		t.Errorf("%v allocations for a row", allocs)
+	}
+}

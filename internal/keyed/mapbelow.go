@@ -1,0 +1,57 @@
+package keyed
+
+// fetch reads an entry that is not in memory.
+func (m *Map[MK, V]) fetch(s Slot, key MK) (e Slot, found bool, err error) {
+	m.one.reset()
+	m.one.arena = m.core.keys.view()(m.core.prefix(m.one.arena, m.core.keys.partOf(s), stateID(m.name)), s)
+	m.one.arena = m.codec.Append(m.one.arena, &key)
+	m.one.add(0, s, entryLoader(func(_ Slot, encoded []byte) error {
+		e, found = m.place(s, key), true
+		return m.take(s, e, encoded)
+	}))
+	err = m.one.run(m.core)
+	return e, found && err == nil, err
+}
+
+// entryLoader takes the value of one entry.
+type entryLoader func(s Slot, encoded []byte) error
+
+func (f entryLoader) load(s Slot, encoded []byte) error { return f(s, encoded) }
+
+// take gives an entry that has just been made the value that it has below.
+func (m *Map[MK, V]) take(s, e Slot, encoded []byte) error {
+	if err := m.column.fill(e, encoded); err != nil {
+		m.evictEntry(e)
+		return err
+	}
+	m.owners[s].n++
+	return nil
+}
+
+// complete reads what the slot's map has below and not in memory.
+func (m *Map[MK, V]) complete(s Slot) error {
+	if m.owner(s).knows == whole {
+		return nil
+	}
+	m.dir.unpin()
+	for e := m.owners[s].head; e != 0; e = m.links[e-1].next {
+		m.dir.pin(e - 1)
+	}
+	prefix := m.core.keys.view()(nil, s)
+	err := m.core.scan(m.core.keys.partOf(s), stateID(m.name), prefix, after(prefix), func(rest, value []byte) error {
+		key, _, err := m.codec.Decode(rest[len(prefix):])
+		if err != nil {
+			return err
+		}
+		if _, known := m.find(s, mapEntry[MK]{s, key}); known {
+			return nil
+		}
+		e := m.place(s, key)
+		m.dir.pin(e)
+		return m.take(s, e, value)
+	})
+	if err == nil {
+		m.owners[s].knows = whole
+	}
+	return err
+}

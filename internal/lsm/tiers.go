@@ -1,0 +1,38 @@
+package lsm
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// tiers counts where the keys that Read looks for are found.
+type tiers struct {
+	keysRead  atomic.Int64
+	fromStore atomic.Int64 // keys that led to requests
+	requests  atomic.Int64 // these requests
+}
+
+// asked counts the requests that one goroutine makes of the object store. It travels in a context, because the requests
+// are made below Pebble.
+type asked struct{ requests int64 }
+
+type askedKey struct{}
+
+// by returns a context whose requests are counted.
+func (a *asked) by(ctx context.Context) context.Context { return context.WithValue(ctx, askedKey{}, a) }
+
+// noteRequest counts a request made under a context.
+func noteRequest(ctx context.Context) {
+	if a, ok := ctx.Value(askedKey{}).(*asked); ok {
+		a.requests++
+	}
+}
+
+// asked counts a key with the requests made since the key before.
+func (t *tiers) asked(a *asked) {
+	if a.requests > 0 {
+		t.fromStore.Add(1)
+		t.requests.Add(a.requests)
+		a.requests = 0
+	}
+}

@@ -1,0 +1,113 @@
+package metric
+
+// The names of metrics.
+const (
+	RowsIn  = "aquifer_operator_rows_in_total"
+	RowsOut = "aquifer_operator_rows_out_total"
+	Late    = "aquifer_operator_rows_late_total"
+	Bad     = "aquifer_operator_records_bad_total"
+
+	StateLookups    = "aquifer_state_lookups_total"
+	StateHits       = "aquifer_state_hits_total"
+	StateMisses     = "aquifer_state_misses_total"
+	StateAbsent     = "aquifer_state_known_absent_total"
+	StateScans      = "aquifer_state_scans_total"
+	StateRequests   = "aquifer_state_read_requests_total"
+	StateEvictions  = "aquifer_state_evictions_total"
+	StateKeys       = "aquifer_state_keys"
+	StateMemory     = "aquifer_state_memory_bytes"
+	StateDirty      = "aquifer_state_dirty_bytes"
+	StateFreezes    = "aquifer_state_freezes_total"
+	StateFreezeTime = "aquifer_state_freeze_seconds_total"
+	StateFreezeMax  = "aquifer_state_freeze_max_seconds"
+
+	TableCount        = "aquifer_tables"
+	TableBytes        = "aquifer_tables_bytes"
+	L0Tables          = "aquifer_l0_tables"
+	L0Depth           = "aquifer_l0_depth"
+	IngestedBytes     = "aquifer_ingested_bytes_total"
+	Compactions       = "aquifer_compactions_total"
+	CompactionRead    = "aquifer_compaction_read_bytes_total"
+	CompactionWritten = "aquifer_compaction_written_bytes_total"
+
+	MemoryLimit = "aquifer_memory_limit_bytes"
+	BlockHits   = "aquifer_block_cache_hits_total"
+	BlockMisses = "aquifer_block_cache_misses_total"
+	BlockLimit  = "aquifer_block_cache_limit_bytes"
+
+	ObjectRequests     = "aquifer_object_requests_total"
+	ObjectErrors       = "aquifer_object_errors_total"
+	ObjectReadBytes    = "aquifer_object_read_bytes_total"
+	ObjectWrittenBytes = "aquifer_object_written_bytes_total"
+	ObjectTime         = "aquifer_object_request_seconds"
+
+	CheckpointsCompleted = "aquifer_checkpoints_completed_total"
+	CheckpointsFailed    = "aquifer_checkpoints_failed_total"
+	CheckpointBytes      = "aquifer_checkpoint_bytes"
+	Restarts             = "aquifer_restarts_total"
+)
+
+// The tiers of state, values of the label tier: from the nearest to the farthest.
+const (
+	// Hot are the tables of an operator in memory.
+	Hot = "hot"
+	// Cache is the memory for blocks of tables.
+	Cache = "cache"
+	// Store is the object store: whoever looks there waits.
+	Store = "store"
+)
+
+var (
+	perSubtask   = []string{"operator", "subtask"}
+	perTier      = []string{"operator", "subtask", "tier"}
+	perOperation = []string{"operation"}
+)
+
+// All are the metrics, in the order in which they are documented.
+var All = []Metric{
+	{RowsIn, Counter, perSubtask, "Rows that the operator was given."},
+	{RowsOut, Counter, perSubtask, "Rows that the operator has passed on."},
+	{Late, Counter, perSubtask, "Rows dropped or sent aside because they came too late."},
+	{Bad, Counter, perSubtask, "Records that could not be decoded."},
+
+	{StateLookups, Counter, perSubtask, "Keys looked up in the hot tables, one for each row."},
+	{StateHits, Counter, perTier, "Keys that the tier had or knew not to exist below it. Hot: of lookups. " +
+		"Cache and store: of reads of what is not in the hot tables, one for each key and state."},
+	{StateMisses, Counter, perTier, "Keys that the tier sent on to the next one."},
+	{StateAbsent, Counter, perSubtask, "New keys that the hot tables knew not to be below, without a read."},
+	{StateScans, Counter, perSubtask, "Ranges of state that were read from tables."},
+	{StateRequests, Counter, perSubtask, "Requests to the object store for keys that were read; " +
+		"those of ranges and of compactions are not among them."},
+	{StateEvictions, Counter, perSubtask, "Keys and entries that were forgotten because memory was short."},
+	{StateKeys, Gauge, perSubtask, "Keys in the hot tables."},
+	{StateMemory, Gauge, perSubtask, "Memory of the hot tables."},
+	{StateDirty, Gauge, perSubtask, "About the bytes of changes that no snapshot has yet."},
+	{StateFreezes, Counter, perSubtask, "Snapshots taken of the hot tables, at barriers."},
+	{StateFreezeTime, Counter, perSubtask, "Time for which a barrier has stopped the operator to take snapshots."},
+	{StateFreezeMax, Gauge, perSubtask, "The longest such time."},
+
+	{TableCount, Gauge, perSubtask, "Tables that the state consists of."},
+	{TableBytes, Gauge, perSubtask, "Their size, in part estimated."},
+	{L0Tables, Gauge, perSubtask, "Tables that have not been merged into the others yet."},
+	{L0Depth, Gauge, perSubtask, "How many of these a read looks into at most."},
+	{IngestedBytes, Counter, perSubtask, "Bytes of the tables with changes that were taken in."},
+	{Compactions, Counter, perSubtask, "Compactions that have succeeded."},
+	{CompactionRead, Counter, perSubtask, "Bytes that compactions have read."},
+	{CompactionWritten, Counter, perSubtask, "Bytes that compactions have written."},
+
+	{MemoryLimit, Gauge, nil, "The bound on the memory of hot tables; 0 for none."},
+	{BlockHits, Counter, nil, "Blocks of tables found in the block cache."},
+	{BlockMisses, Counter, nil, "Blocks not found there; a read that then asks the store counts its block twice."},
+	{BlockLimit, Gauge, nil, "The size of the block cache."},
+
+	{ObjectRequests, Counter, perOperation, "Requests to the object store."},
+	{ObjectErrors, Counter, perOperation, "Requests that failed; a refusal is no failure."},
+	{ObjectReadBytes, Counter, nil, "Bytes read from the object store."},
+	{ObjectWrittenBytes, Counter, nil, "Bytes written to the object store."},
+	{ObjectTime, Histogram, perOperation, "Time from a request to its answer."},
+
+	{CheckpointsCompleted, Counter, nil, "Checkpoints stored by this run."},
+	{CheckpointsFailed, Counter, nil, "Checkpoints given up by this run."},
+	{CheckpointBytes, Gauge, nil, "The size of the tables of the last checkpoint."},
+	{Restarts, Counter, nil, "Restarts after failures in this run."},
+}

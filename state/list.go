@@ -1,0 +1,76 @@
+package state
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/keyed"
+)
+
+// List is a list of rows of type V for each key. To append costs the same however long the list is, and reads
+// nothing; to read it brings all of it into memory.
+type List[V any] struct {
+	rows *keyed.List[V]
+}
+
+// NewList declares a list. The name is its identity within the operator. It fails if the type cannot be encoded
+// or the name is taken.
+func NewList[V any](s *Scope, name string) (List[V], error) {
+	if err := s.check(name); err != nil {
+		return List[V]{}, err
+	}
+	l, err := keyed.NewList[V](s.store, name)
+	return List[V]{l}, err
+}
+
+// Append puts a row at the end of the key's list.
+func (l List[V]) Append(ctx *flow.Context, row V) error {
+	slot, active := ctx.Slot()
+	if !active {
+		return flow.ErrOutsideCall
+	}
+	l.rows.Append(keyed.Slot(slot), &row)
+	return nil
+}
+
+// AppendAll puts rows at the end of the key's list, in their order.
+func (l List[V]) AppendAll(ctx *flow.Context, rows []V) error {
+	slot, active := ctx.Slot()
+	if !active {
+		return flow.ErrOutsideCall
+	}
+	for i := range rows {
+		l.rows.Append(keyed.Slot(slot), &rows[i])
+	}
+	return nil
+}
+
+// All yields the rows of the key's list as of the call, in the order in which they were appended. They are
+// copies. The list may be changed meanwhile.
+func (l List[V]) All(ctx *flow.Context) (iter.Seq[V], error) {
+	slot, active := ctx.Slot()
+	if !active {
+		return nil, flow.ErrOutsideCall
+	}
+	rows, err := l.rows.All(keyed.Slot(slot))
+	return slices.Values(rows), err
+}
+
+// Len is the number of rows in the key's list. It reads what is not in memory, as All does.
+func (l List[V]) Len(ctx *flow.Context) (int, error) {
+	slot, active := ctx.Slot()
+	if !active {
+		return 0, flow.ErrOutsideCall
+	}
+	return l.rows.Len(keyed.Slot(slot))
+}
+
+// Clear empties the key's list. It reads what is not in memory, as All does.
+func (l List[V]) Clear(ctx *flow.Context) error {
+	slot, active := ctx.Slot()
+	if !active {
+		return flow.ErrOutsideCall
+	}
+	return l.rows.Clear(keyed.Slot(slot))
+}

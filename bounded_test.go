@@ -208,7 +208,7 @@ func TestAJobThatGoesOnAndIsStoppedAtOnceNamesTheSameObjectsAndCopiesNothing(t *
 	}
 }
 
-// held is a source that has nothing to read for now.
+// held is a source that has nothing to read yet.
 type held struct{ numbers }
 
 func (h held) Open(ctx context.Context, split flow.Split) (flow.Reader[int64], error) {

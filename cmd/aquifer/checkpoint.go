@@ -25,7 +25,8 @@ func checkpointCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "checkpoint",
 		Short: "Inspect the checkpoints of a job",
-		Long: `Inspect the checkpoints of a job, whose state is in a directory or at s3://bucket/prefix. But for gc nothing is changed,
+		Long: `Inspect the checkpoints of a job, whose state is in a directory or at s3://bucket/prefix.
+But for gc nothing is changed,
 so this is safe while the job runs.
 
 A job started with --from N goes on from checkpoint N.`,

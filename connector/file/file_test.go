@@ -60,7 +60,8 @@ func discover[T any](t testing.TB, s flow.Source[T]) []flow.Split {
 
 // read reads a split to its end, in batches of a size, reopening it at its position after each batch when
 // reopen is set.
-func read[T any](t testing.TB, s flow.Source[T], split flow.Split, size int, reopen bool) (rows []T, bad []flow.BadRecord) {
+func read[T any](t testing.TB, s flow.Source[T], split flow.Split, size int, reopen bool) (
+	rows []T, bad []flow.BadRecord) {
 	t.Helper()
 	r, err := s.Open(t.Context(), split)
 	must(t, err)
@@ -146,7 +147,8 @@ func TestABadRecordIsNamedByFileLineAndOffset(t *testing.T) {
 			{Split: path, Line: 5, Offset: 39, Raw: []byte("not json")},
 		} {
 			got := bad[i]
-			if got.Reason == "" || got.Split != want.Split || got.Line != want.Line || got.Offset != want.Offset || !bytes.Equal(got.Raw, want.Raw) {
+			if got.Reason == "" || got.Split != want.Split || got.Line != want.Line ||
+				got.Offset != want.Offset || !bytes.Equal(got.Raw, want.Raw) {
 				t.Errorf("chunks of %d: %+v, want %+v", chunk, got, want)
 			}
 		}
@@ -157,7 +159,8 @@ func TestALineThatIsTooLongIsABadRecord(t *testing.T) {
 	long := strings.Repeat("x", 600_000)
 	path := write(t, filepath.Join(t.TempDir(), "x.txt"), "a\n"+long+"\nb\n")
 	rows, bad := readAll(t, Lines(path, MaxLine(1000)), 10, false)
-	if strings.Join(rows, " ") != "a b" || len(bad) != 1 || bad[0].Line != 2 || len(bad[0].Raw) != 1000 && len(bad[0].Raw) != 4<<10 {
+	if strings.Join(rows, " ") != "a b" || len(bad) != 1 || bad[0].Line != 2 ||
+		len(bad[0].Raw) != 1000 && len(bad[0].Raw) != 4<<10 {
 		t.Errorf("%d rows, %d bad", len(rows), len(bad))
 	}
 	rows, bad = readAll(t, Lines(path), 10, false)
@@ -167,13 +170,15 @@ func TestALineThatIsTooLongIsABadRecord(t *testing.T) {
 }
 
 func TestCSVFillsFieldsByTheHeader(t *testing.T) {
-	text := "n,other,name,good,ratio,at\n7,x,\"a,b\",true,0.5,2015-05-17T10:05:03Z\n8,y,c,false,1e3,2015-05-17T10:05:04Z\nx,y,c,false,1,2015-05-17T10:05:04Z\n1,2\n"
+	text := "n,other,name,good,ratio,at\n7,x,\"a,b\",true,0.5,2015-05-17T10:05:03Z\n" +
+		"8,y,c,false,1e3,2015-05-17T10:05:04Z\nx,y,c,false,1,2015-05-17T10:05:04Z\n1,2\n"
 	for _, chunk := range []int64{10, 1000} {
 		path := write(t, filepath.Join(t.TempDir(), "x.csv"), text)
 		for _, reopen := range []bool{false, true} {
 			rows, bad := readAll(t, CSV[row](path, ChunkSize(chunk)), 1, reopen)
 			at := time.Date(2015, 5, 17, 10, 5, 3, 0, time.UTC)
-			want := []row{{Name: "a,b", Count: 7, Ratio: 0.5, Good: true, At: at}, {Name: "c", Count: 8, Ratio: 1000, At: at.Add(time.Second)}}
+			want := []row{{Name: "a,b", Count: 7, Ratio: 0.5, Good: true, At: at},
+				{Name: "c", Count: 8, Ratio: 1000, At: at.Add(time.Second)}}
 			if !slices.Equal(rows, want) {
 				t.Errorf("%+v, want %+v", rows, want)
 			}
@@ -465,7 +470,8 @@ func TestWhatASinkWritesASourceReads(t *testing.T) {
 }
 
 func TestAnUnknownCompressionOrAnUnwritableDirectoryIsAConfigurationError(t *testing.T) {
-	if err := WriteText(t.TempDir(), text, Compress[string]("rar")).Recover(t.Context(), nil); base.KindOf(err) != base.Config {
+	err := WriteText(t.TempDir(), text, Compress[string]("rar")).Recover(t.Context(), nil)
+	if base.KindOf(err) != base.Config {
 		t.Errorf("%v", err)
 	}
 	file := write(t, filepath.Join(t.TempDir(), "file"), "")

@@ -27,7 +27,8 @@ type wordcount struct{ input, output, dir string }
 
 func (p wordcount) start(t *testing.T, flags ...string) *programtest.Running {
 	t.Helper()
-	return programtest.Start(t, binary, p.dir, []string{"WORDCOUNT_INPUT=" + p.input, "WORDCOUNT_OUTPUT=" + p.output}, flags...)
+	environment := []string{"WORDCOUNT_INPUT=" + p.input, "WORDCOUNT_OUTPUT=" + p.output}
+	return programtest.Start(t, binary, p.dir, environment, flags...)
 }
 
 func (p wordcount) run(t *testing.T, flags ...string) programtest.Ran {

@@ -59,7 +59,8 @@ func TestEveryDamagedByteOfAManifestIsNoticed(t *testing.T) {
 		for _, change := range []byte{1, 0x20, 0x80} {
 			bad := append([]byte(nil), data...)
 			bad[i] ^= change
-			if h, err := Decode[Head](bad); err == nil && (h.Term != 1 || h.Checkpoint != 2 || h.Job != "j" || h.Manifest != "m") {
+			h, err := Decode[Head](bad)
+			if err == nil && (h.Term != 1 || h.Checkpoint != 2 || h.Job != "j" || h.Manifest != "m") {
 				t.Errorf("byte %d ^ %#x: %+v", i, change, h)
 			}
 		}

@@ -140,8 +140,8 @@ func TestALastCheckpointThatFailsIsTriedAgain(t *testing.T) {
 
 func TestWithoutAnIntervalOnlyTheLastIsTaken(t *testing.T) {
 	c := NewCoordinator(Config{Timeout: 1000, Retain: 1, Tasks: 1}, 0, nil, 0)
-	for now := int64(0); now < 100_000; now += 700 {
-		if got := show(c.Step(Tick{now})); got != "" {
+	for at := int64(0); at < 100_000; at += 700 {
+		if got := show(c.Step(Tick{at})); got != "" {
 			t.Fatal(got)
 		}
 	}
@@ -193,8 +193,10 @@ func (w *world) act(a Action) {
 			}
 		}
 	case Store:
-		w.rule(len(w.acked[a.Checkpoint]) == worldTasks, "%d is stored after %d acks", a.Checkpoint, len(w.acked[a.Checkpoint]))
-		w.rule(a.Checkpoint == w.begun[len(w.begun)-1], "%d is stored, the newest is %d", a.Checkpoint, w.begun[len(w.begun)-1])
+		w.rule(len(w.acked[a.Checkpoint]) == worldTasks,
+			"%d is stored after %d acks", a.Checkpoint, len(w.acked[a.Checkpoint]))
+		w.rule(a.Checkpoint == w.begun[len(w.begun)-1],
+			"%d is stored, the newest is %d", a.Checkpoint, w.begun[len(w.begun)-1])
 		w.storing[a.Checkpoint] = true
 		if w.rng.IntN(10) == 0 {
 			w.inbox = append(w.inbox, StoreFailed{a.Checkpoint, "x"})

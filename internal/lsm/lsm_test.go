@@ -31,7 +31,7 @@ func must(t testing.TB, err error) {
 func show(t *testing.T, s objstore.Store, tables []TableInfo) (text string) {
 	t.Helper()
 	for _, info := range tables {
-		must(t, ReadTable(t.Context(), s, info, func(c Change, k, v []byte) error {
+		must(t, readTable(t.Context(), s, info, func(c change, k, v []byte) error {
 			text += fmt.Sprintf("%c %s=%s; ", "SDR"[c], k, v)
 			return nil
 		}))
@@ -99,7 +99,7 @@ func TestALargeSetIsCutIntoTables(t *testing.T) {
 			t.Errorf("%s has %d bytes", info.Name, info.Bytes)
 		}
 		first := next
-		must(t, ReadTable(t.Context(), s, info, func(_ Change, k, _ []byte) error {
+		must(t, readTable(t.Context(), s, info, func(_ change, k, _ []byte) error {
 			if string(k) != fmt.Sprintf("%06d", next) {
 				t.Fatalf("key %s, want %06d", k, next)
 			}
@@ -117,16 +117,16 @@ func TestALargeSetIsCutIntoTables(t *testing.T) {
 }
 
 // damage stores a changed copy of a table and says what reading it gives.
-func damage(t *testing.T, from *mem.Store, info TableInfo, change func([]byte) []byte) error {
+func damage(t *testing.T, from *mem.Store, info TableInfo, alter func([]byte) []byte) error {
 	t.Helper()
 	data, _, err := from.Get(t.Context(), info.Name)
 	must(t, err)
 	s := mem.New()
-	must(t, s.PutIfAbsent(t.Context(), info.Name, change(data)))
+	must(t, s.PutIfAbsent(t.Context(), info.Name, alter(data)))
 	if err := VerifyTable(t.Context(), s, info); err == nil {
 		return errors.New("verified")
 	}
-	return ReadTable(t.Context(), s, info, func(Change, []byte, []byte) error {
+	return readTable(t.Context(), s, info, func(change, []byte, []byte) error {
 		return errors.New("an entry of a damaged table was passed on")
 	})
 }
@@ -175,7 +175,7 @@ func TestGarbageUnderARightChecksumNeverPanics(t *testing.T) {
 		must(t, other.PutIfAbsent(t.Context(), info.Name, bad))
 		lying := info
 		lying.CRC = checksum(bad)
-		_ = ReadTable(t.Context(), other, lying, func(Change, []byte, []byte) error { return nil })
+		_ = readTable(t.Context(), other, lying, func(change, []byte, []byte) error { return nil })
 	}
 }
 

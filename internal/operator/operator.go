@@ -21,7 +21,7 @@ type Receiver[T any] interface {
 type Progress interface {
 	// Watermark says that no later row has an event time before the given one, in milliseconds.
 	Watermark(time int64) error
-	// Idle says that the stream does not hold back watermarks for now, or that it does again.
+	// Idle says that the stream does not hold back watermarks any more, or that it does again.
 	Idle(idle bool) error
 }
 

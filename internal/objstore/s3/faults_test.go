@@ -323,9 +323,9 @@ func TestPausesGrowAndAreLongerForBusyStores(t *testing.T) {
 // What repeating cannot help is one line that says what was asked, what is wrong and what to do.
 func TestMistakesAreToldOnceAndClearly(t *testing.T) {
 	for _, c := range []struct {
-		status        int
-		code          string
-		meaning, todo string
+		status          int
+		code            string
+		meaning, advice string
 	}{
 		{403, "AccessDenied", "access denied", "give these credentials the right"},
 		{405, "MethodNotAllowed", "access denied", "a store that can only be read holds no state"},
@@ -345,7 +345,7 @@ func TestMistakesAreToldOnceAndClearly(t *testing.T) {
 			story(t, func(t *testing.T, f *fake, s *Store) {
 				f.use(refuse(op, always, c.status, c.code))
 				err := request(t.Context(), s)
-				mustSay(t, err, op+" s3://bucket/p/", c.meaning+" ("+c.code+"): because: ", c.todo)
+				mustSay(t, err, op+" s3://bucket/p/", c.meaning+" ("+c.code+"): because: ", c.advice)
 				if most := 2; f.counted(op) > most {
 					t.Errorf("%s, %s: %d attempts", op, c.code, f.counted(op))
 				}

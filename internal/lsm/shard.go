@@ -56,7 +56,10 @@ func OpenShard(ctx context.Context, res *Resources, prefix string, r Range, from
 	}
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Shard{res: res, turns: &turns{res: res}, r: r, cancel: cancel}
-	s.files = &files{ctx: inner, objects: res.objects, prefix: prefix + "/", known: map[string]Object{}}
+	s.files = &files{
+		ctx: objstore.For(inner, objstore.Compaction), objects: res.objects,
+		prefix: prefix + "/", known: map[string]Object{},
+	}
 	for _, o := range state.objects {
 		if strings.HasPrefix(o.Name, s.files.prefix) {
 			cancel()

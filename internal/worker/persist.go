@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/lsm"
+	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 	"github.com/aquifer-stream/aquifer/internal/task"
 )
@@ -157,7 +158,7 @@ func (p *persister) writeSet(ctx context.Context, number int64, batch []writing)
 
 // tables writes the tables of a set.
 func (p *persister) tables(ctx context.Context, batch []writing) ([]lsm.TableInfo, error) {
-	set := lsm.NewTableSet(ctx, p.attempt.Objects, func() string { return p.attempt.name("table") })
+	set := lsm.NewTableSet(objstore.For(ctx, objstore.Checkpoint), p.attempt.Objects, func() string { return p.attempt.name("table") })
 	for _, w := range batch {
 		if err := w.snapshot.WriteTo(set); err != nil {
 			set.Abort()

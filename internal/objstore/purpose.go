@@ -1,0 +1,31 @@
+package objstore
+
+import "context"
+
+// Purpose is what a request is made for. It decides which requests go first, and what is worth keeping in a cache.
+type Purpose uint8
+
+// The purposes, the most urgent first.
+const (
+	// Record is a read that a record waits for; what says nothing else is taken for one.
+	Record Purpose = iota
+	// Checkpoint is what a checkpoint waits for, uploads of changes above all.
+	Checkpoint
+	// Compaction merges tables in the background.
+	Compaction
+	// WarmUp reads ahead what may be wanted later.
+	WarmUp
+)
+
+type purposeKey struct{}
+
+// For returns a context whose requests are made for a purpose.
+func For(ctx context.Context, p Purpose) context.Context {
+	return context.WithValue(ctx, purposeKey{}, p)
+}
+
+// PurposeOf is what requests under a context are made for.
+func PurposeOf(ctx context.Context) Purpose {
+	p, _ := ctx.Value(purposeKey{}).(Purpose)
+	return p
+}

@@ -298,6 +298,14 @@ func (c *Coordinator) commitFailed(e CommitFailed) {
 
 func retryAfter(n int) int64 { return int64(min(firstRetry<<min(n-1, 20), maxRetry)) }
 
+// NextBegin is when the next checkpoint is expected to begin by the time; 0 for never.
+func (c *Coordinator) NextBegin() int64 {
+	if c.Interval == 0 || c.closing != "" {
+		return 0
+	}
+	return c.next
+}
+
 // NextTick is when the protocol next has something to do by the time; never later than a second from now.
 func (c *Coordinator) NextTick() int64 {
 	next := c.now + 1000

@@ -118,6 +118,7 @@ func (a *attempt) loop(ctx context.Context, tasks <-chan error) error {
 				a.act(ctx, action)
 			}
 		}
+		a.worker.Expect(a.protocol.NextBegin())
 	}
 }
 

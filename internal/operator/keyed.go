@@ -42,6 +42,7 @@ type stateOf[K comparable] struct {
 	keys  []K
 	slots []keyed.Slot
 	early *snapshot[K] // the last snapshot that was taken early
+	pace  *earlyPace
 
 	mu         sync.Mutex
 	generation int             // counts releases; a snapshot taken before one must not be written after it
@@ -61,7 +62,7 @@ func newStateOf[K comparable](env *Env) (*stateOf[K], error) {
 	if err != nil {
 		return nil, fmt.Errorf("operator %q: %w", env.Name, err)
 	}
-	return &stateOf[K]{env: env, store: store}, nil
+	return &stateOf[K]{env: env, store: store, pace: newEarlyPace(env.Barrier)}, nil
 }
 
 // OperatorHash is what the table keys of an operator's state begin with.
@@ -121,12 +122,12 @@ func (s *stateOf[K]) count() {
 	stats.Evicted.Store(counts.Evicted)
 }
 
-// writeEarly begins to write out what has changed when that is much, so that the length of a checkpoint does not grow
-// with its interval. While the write before it is under way, more gathers. Where memory is bounded that must end: the
-// task waits, and this is how a store that is slow or down holds up the job.
+// writeEarly begins to write out what has changed when that is much, or when the barrier is near, so that the length of
+// a checkpoint does not grow with its interval. While the write before it is under way, more gathers. Where memory is
+// bounded that must end: the task waits, and this is how a store that is slow or down holds up the job.
 func (s *stateOf[K]) writeEarly() error {
 	dirty := s.store.Dirty()
-	if s.env.MaxDirty <= 0 || dirty < s.env.MaxDirty {
+	if s.env.MaxDirty <= 0 || dirty < s.env.MaxDirty && (dirty < earlyBytes || !s.pace.due(time.Now(), dirty)) {
 		return nil
 	}
 	if s.early != nil {
@@ -168,7 +169,12 @@ func (s *stateOf[K]) take() *snapshot[K] {
 		s.released = nil
 		s.generation++
 	}
-	return &snapshot[K]{Frozen: s.store.Freeze(), owner: s, generation: s.generation, over: make(chan struct{})}
+	f := &snapshot[K]{
+		owner: s, generation: s.generation, taken: time.Now(), dirty: s.store.Dirty(), over: make(chan struct{}),
+	}
+	f.Frozen = s.store.Freeze()
+	s.pace.took(f.taken)
+	return f
 }
 
 // snapshot is what has changed, on its way into tables.
@@ -176,6 +182,8 @@ type snapshot[K comparable] struct {
 	*keyed.Frozen
 	owner      *stateOf[K]
 	generation int
+	taken      time.Time
+	dirty      int64         // about how many bytes
 	over       chan struct{} // closed by Written and by Failed
 }
 
@@ -195,6 +203,7 @@ func (f *snapshot[K]) WriteTo(w keyed.Writer) (err error) {
 // Written implements StateSnapshot.
 func (f *snapshot[K]) Written() {
 	f.Done()
+	f.owner.pace.wrote(f.dirty, time.Since(f.taken))
 	close(f.over)
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -128,7 +129,8 @@ func (r *rig) open(parallelism int, from *checkpoint.Operator) {
 		p.env = &Env{
 			Context: context.Background(), UID: r.uid, Name: r.uid, Subtask: s, Parallelism: parallelism,
 			MaxParallelism: r.groups, Groups: base.RangeOf(s, parallelism, r.groups), Stats: &Stats{},
-			Budget: r.budget, MaxDirty: r.maxDirty, Below: p, WriteOut: p.writeOut,
+			Budget: r.budget, Below: p, WriteOut: p.writeOut,
+			MaxDirty: r.maxDirty, Barrier: func() time.Time { return time.Time{} },
 		}
 		p.keys = r.keysOf(p.env.Groups)
 		var lists []lsm.List

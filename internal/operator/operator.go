@@ -93,9 +93,11 @@ type Env struct {
 	Budget *keyed.Budget
 	// Below is where keyed state is that is not in memory; nil for an operator without.
 	Below keyed.Below
-	// WriteOut writes a snapshot that is no part of a checkpoint, taken when changes take MaxDirty bytes.
+	// WriteOut writes a snapshot that is no part of a checkpoint, taken when changes take MaxDirty bytes or when Barrier,
+	// the time at which the next barrier is expected, is near; the zero time for never.
 	WriteOut func(StateSnapshot)
 	MaxDirty int64
+	Barrier  func() time.Time
 	// Splits is where a source gets its splits; nil for other operators.
 	Splits SplitPool
 	// Stats are the counters of the operator.

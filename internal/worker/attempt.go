@@ -66,6 +66,7 @@ type Attempt struct {
 	persister *persister
 	garbage   garbage
 	named     atomic.Int64
+	expected  atomic.Int64 // when the next barrier is, in Unix milliseconds; 0 for never
 
 	mu    sync.Mutex
 	parts map[uint64]*parts
@@ -227,6 +228,17 @@ func (a *Attempt) Trigger(id uint64, last bool) error {
 		}
 	}
 	return nil
+}
+
+// Expect says when the next checkpoint is going to be triggered, as far as is known, in Unix milliseconds; 0 for never.
+// Changes are written in time for it.
+func (a *Attempt) Expect(at int64) { a.expected.Store(at) }
+
+func (a *Attempt) nextBarrier() time.Time {
+	if at := a.expected.Load(); at != 0 {
+		return time.UnixMilli(at)
+	}
+	return time.Time{}
 }
 
 // Drop forgets what came in for a checkpoint that will not be stored.

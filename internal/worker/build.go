@@ -247,7 +247,7 @@ func (b *builder) env(n *plan.Node) (*operator.Env, error) {
 			return nil, err
 		}
 		told.shard = s
-		env.Below, env.MaxDirty = s, b.MaxDirty
+		env.Below, env.MaxDirty, env.Barrier = s, b.MaxDirty, b.nextBarrier
 		env.WriteOut = func(snapshot operator.StateSnapshot) { b.persister.add(writing{shard: s, snapshot: snapshot}) }
 	}
 	return env, nil

@@ -32,6 +32,7 @@
 //   - A Frozen that is released gives all its changes to the next freeze: no change is ever in none.
 //   - Changes are written in the order of table keys: operator, key group, state, then what the state is keyed
 //     by.
+//   - Timers that have fired are deleted below as a range of times: only what was set in the epoch is alive in it.
 //   - Only what the tables below have is evicted: what changed in an epoch stays until its snapshot can be read
 //     there. So memory goes beyond the limit by what is not written, and by a page for each part.
 //   - What memory has goes before what is below, a tombstone included. A pane made again after a drop is not

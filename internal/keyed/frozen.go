@@ -29,8 +29,8 @@ type Frozen struct {
 // frozenState are the changes of one state.
 type frozenState interface {
 	state() uint32
-	// ranges yields the starts of ranges to delete, behind the prefix; their ends are the next number.
-	ranges() []int64
+	// ranges are those to delete, behind the prefix, in ascending order.
+	ranges() []span
 	// gather adds the changes of a key group to the batch. Groups come in ascending order.
 	gather(part int, into *changes)
 	// forget ends a snapshot that is durable, release one that will not be: the store has its changes back.
@@ -96,9 +96,9 @@ func (f *Frozen) forget() {
 func (f *Frozen) writeRanges(w Writer) error {
 	for part := range f.parts {
 		for _, s := range f.states {
-			for _, n := range s.ranges() {
-				start := appendOrdered(f.core.prefix(nil, part, s.state()), n)
-				end := appendOrdered(f.core.prefix(nil, part, s.state()), n+1)
+			for _, r := range s.ranges() {
+				start := appendOrdered(f.core.prefix(nil, part, s.state()), r.start)
+				end := appendOrdered(f.core.prefix(nil, part, s.state()), r.end)
 				if err := w.DeleteRange(start, end); err != nil {
 					return err
 				}
@@ -171,17 +171,24 @@ type frozenColumn[V any] struct {
 	sorted    *byPart[V]
 }
 
-func (f *frozenColumn[V]) state() uint32   { return f.id }
-func (f *frozenColumn[V]) ranges() []int64 { return nil }
+func (f *frozenColumn[V]) state() uint32  { return f.id }
+func (f *frozenColumn[V]) ranges() []span { return nil }
 
 func (f *frozenColumn[V]) gather(part int, into *changes) {
+	f.each(part, func(s Slot, v *V) { f.append(into, s, v) })
+}
+
+// each yields the changed slots of a part.
+func (f *frozenColumn[V]) each(part int, yield func(s Slot, v *V)) {
 	if f.sorted == nil {
 		b := newByPart(f.frozenPages, f.owners)
 		f.sorted = &b
 	}
-	f.sorted.visit(part, func(s Slot, v *V) {
-		key := into.begin()
-		into.arena = f.appendKey(into.arena, s)
-		put(into, key, f.values, v)
-	})
+	f.sorted.visit(part, yield)
+}
+
+func (f *frozenColumn[V]) append(into *changes, s Slot, v *V) {
+	key := into.begin()
+	into.arena = f.appendKey(into.arena, s)
+	put(into, key, f.values, v)
 }

@@ -304,8 +304,14 @@ type frozenPanes[K comparable, A any] struct {
 	drop    []int64
 }
 
-func (f *frozenPanes[K, A]) state() uint32   { return f.id }
-func (f *frozenPanes[K, A]) ranges() []int64 { slices.Sort(f.drop); return f.drop }
+func (f *frozenPanes[K, A]) state() uint32 { return f.id }
+func (f *frozenPanes[K, A]) ranges() (all []span) {
+	slices.Sort(f.drop)
+	for _, n := range f.drop {
+		all = append(all, span{n, n + 1})
+	}
+	return all
+}
 
 func (f *frozenPanes[K, A]) gather(part int, into *changes) {
 	for _, c := range f.columns {

@@ -230,8 +230,8 @@ type frozenSum[A any] struct {
 	sorted    *byPart[operand[A]]
 }
 
-func (f *frozenSum[A]) state() uint32   { return stateID(f.sum.name) }
-func (f *frozenSum[A]) ranges() []int64 { return nil }
+func (f *frozenSum[A]) state() uint32  { return stateID(f.sum.name) }
+func (f *frozenSum[A]) ranges() []span { return nil }
 
 func (f *frozenSum[A]) owner(p partID) int { return int(f.owners[p.slot>>pageBits]) }
 

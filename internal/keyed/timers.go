@@ -19,6 +19,8 @@ type Timers struct {
 	times   timeHeap // those that have a bucket
 	upTo    []int64  // by part: timers up to this time are all in memory
 	least   int64    // of upTo
+	fired   fired    // in this epoch
+	firing  int64    // the time whose timers are firing; the largest number for none
 }
 
 // timersAtOnce is about how many timers of a part are read at once.
@@ -50,7 +52,7 @@ func NewTimers(r Registry, name string) (*Timers, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Timers{name: name, buckets: map[int64][]Slot{}, least: math.MaxInt64}
+	t := &Timers{name: name, buckets: map[int64][]Slot{}, least: math.MaxInt64, fired: noneFired, firing: math.MaxInt64}
 	if core.Restored {
 		t.least = math.MinInt64
 	}
@@ -147,6 +149,8 @@ func (t *Timers) popFirst(fire func(s Slot, time int64) error) error {
 	bucket := t.buckets[time]
 	delete(t.buckets, time)
 	heap.Pop(&t.times)
+	t.firing = time
+	t.fired.add(time, len(bucket))
 	for _, s := range bucket {
 		e, known := t.find(s, timerEntry{time, s})
 		if !known || !t.column.has(e) {
@@ -157,6 +161,7 @@ func (t *Timers) popFirst(fire func(s Slot, time int64) error) error {
 			return err
 		}
 	}
+	t.firing = math.MaxInt64
 	return nil
 }
 
@@ -260,7 +265,9 @@ func (t *Timers) accept([]string) error { return nil }
 func (t *Timers) freeze() frozenState {
 	appendOwner, entries := t.core.keys.view(), t.dir.keys
 	pages, unfreeze := t.freezeEntries()
-	return &frozenEntries[struct{}]{
+	f := &frozenTimers{behind: t.fired.behind(t.firing, t.core.Groups.Len())}
+	f.time = func(e Slot) int64 { return entries[e>>pageBits][e&pageMask].time }
+	f.frozenEntries = frozenEntries[struct{}]{
 		frozenColumn: frozenColumn[struct{}]{
 			frozenPages: pages, id: stateID(t.name), values: t.values, owners: t.dir.owner,
 			appendKey: func(dst []byte, e Slot) []byte {
@@ -270,4 +277,6 @@ func (t *Timers) freeze() frozenState {
 		},
 		unfreeze: unfreeze,
 	}
+	t.fired = noneFired
+	return f
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/aquifer-stream/aquifer/internal/metric"
+	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
 
@@ -44,35 +45,49 @@ func TestARunTellsAllMetricsAndNoOthers(t *testing.T) {
 	}
 }
 
-// The tiers add up: what one misses is looked for in the next.
+// The tiers add up: what one misses is looked for in the next. A job that goes on has nothing in memory.
 func TestReadsOfStateAreCountedByTier(t *testing.T) {
 	const end = manyKeys + manyKeys/10
+	store, sink := mem.New(), newCollected[string]()
+	stop, gate := stopAt(manyKeys)
+	run := func(objects objstore.Store, stop chan struct{}, gate func(int64) error) Result {
+		return mustRun(t, large("process", end, gate, sink), RunOptions{
+			Parallelism: 1, MaxParallelism: 8, Memory: someMemory, Stop: stop, objects: objects,
+		})
+	}
+	first := run(store, stop, gate)
 	var seen requests
-	r := mustRun(t, large("process", end, nil, newCollected[string]()), RunOptions{
-		Parallelism: 1, MaxParallelism: 8, Memory: someMemory, objects: seen.over(mem.New()),
-	})
-	tier := func(name, tier string) float64 {
-		return metric.Sum(r.Metrics, name, metric.Label{Name: "tier", Value: tier})
+	second := run(seen.over(store), nil, nil)
+	for _, r := range []Result{first, second} {
+		lookups, absent := metric.Sum(r.Metrics, metric.StateLookups), metric.Sum(r.Metrics, metric.StateAbsent)
+		hot, missed := tier(r, metric.StateHits, metric.Hot), tier(r, metric.StateMisses, metric.Hot)
+		if lookups != float64(r.RowsRead) || hot+missed+absent != lookups {
+			t.Errorf("%g lookups for %d rows: %g hits, %g misses, %g absent", lookups, r.RowsRead, hot, missed, absent)
+		}
 	}
-	lookups, absent := metric.Sum(r.Metrics, metric.StateLookups), metric.Sum(r.Metrics, metric.StateAbsent)
-	hot, missed := tier(metric.StateHits, metric.Hot), tier(metric.StateMisses, metric.Hot)
-	if lookups != end || hot+missed+absent != lookups || missed == 0 || absent == 0 {
-		t.Errorf("%g lookups: %g hits, %g misses, %g absent", lookups, hot, missed, absent)
+	if metric.Sum(first.Metrics, metric.StateAbsent) == 0 {
+		t.Error("no key was known to be new")
 	}
-	cached, cold := tier(metric.StateHits, metric.Cache), tier(metric.StateHits, metric.Store)
-	if cached+cold < missed || cold == 0 || tier(metric.StateMisses, metric.Cache) != cold {
+	missed := tier(second, metric.StateMisses, metric.Hot)
+	cached, cold := tier(second, metric.StateHits, metric.Cache), tier(second, metric.StateHits, metric.Store)
+	if missed == 0 || cached+cold < missed || cold == 0 || tier(second, metric.StateMisses, metric.Cache) != cold {
 		t.Errorf("%g keys from the block cache and %g from the store, of %g", cached, cold, missed)
 	}
-	reads := metric.Sum(r.Metrics, metric.ObjectRequests, metric.Label{Name: "operation", Value: "read"})
-	forKeys := metric.Sum(r.Metrics, metric.StateRequests)
+	reads := metric.Sum(second.Metrics, metric.ObjectRequests, metric.Label{Name: "operation", Value: "read"})
+	forKeys := metric.Sum(second.Metrics, metric.StateRequests)
 	if forKeys == 0 || forKeys > reads || forKeys > float64(seen.reads) {
 		t.Errorf("%g requests for keys, %g reads, %d of tables", forKeys, reads, seen.reads)
 	}
-	for _, name := range []string{metric.StateEvictions, metric.StateScans, metric.TableBytes, metric.StateFreezes} {
-		if metric.Sum(r.Metrics, name) == 0 {
+	for _, name := range []string{metric.StateScans, metric.TableBytes, metric.StateFreezes} {
+		if metric.Sum(second.Metrics, name) == 0 {
 			t.Errorf("%s is 0", name)
 		}
 	}
+}
+
+// tier is the sum of a metric over operators, of one tier.
+func tier(r Result, name, tier string) float64 {
+	return metric.Sum(r.Metrics, name, metric.Label{Name: "tier", Value: tier})
 }
 
 func TestStateThatFitsIntoMemoryIsNeverReadBack(t *testing.T) {

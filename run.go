@@ -182,5 +182,10 @@ func (o RunOptions) open(ctx context.Context) (objstore.Store, error) {
 	if o.objects != nil {
 		return o.objects, nil
 	}
+	if o.From > 0 && o.State != "" { // which is not created only to find no checkpoint in it
+		if _, err := open.Existing(ctx, o.State); err != nil {
+			return nil, err
+		}
+	}
 	return open.Store(ctx, cmp.Or(o.State, open.Memory))
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -296,5 +298,16 @@ func TestAChangedStateTypeIsRefusedBeforeAnythingIsTouched(t *testing.T) {
 	}
 	if after := objectsOf(t, store); after != before {
 		t.Error("the state was touched")
+	}
+}
+
+func TestACheckpointOfAJobThatNeverRanIsNotLookedForInANewDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	_, err := large("process", 10, nil, newCollected[string]()).Run(t.Context(), RunOptions{State: dir, From: 3})
+	if base.KindOf(err) != base.Config {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the directory has been made: %v", err)
 	}
 }

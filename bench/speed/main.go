@@ -65,9 +65,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	var err error
-	if child != "" {
+	switch {
+	case o.rounds < 1 || o.events < 1:
+		err = fmt.Errorf("%d rounds of %d events: there must be some", o.rounds, o.events)
+	case child != "":
 		err = runChild(child, o, os.Stdout)
-	} else {
+	default:
 		err = run(ctx, o, os.Stdout, os.Stderr)
 	}
 	if err != nil {

@@ -139,7 +139,7 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 	f.Uint64Var(&o.From, "from", 0, "restore this checkpoint instead of the latest")
 	f.IntVar(&o.Restarts, "restarts", d.Restarts, "restarts in a row before a failing job gives up (negative: none)")
 	f.Int64Var(&o.Memory, "memory", 0,
-		"bound on the memory of keyed state in bytes; the rest is read from --state when it is needed (0: none)")
+		"bound on the memory of the process in bytes; state beyond it is read from --state when it is needed (0: none)")
 	f.DurationVar(&o.FlushAfter, "flush-after", d.FlushAfter, "longest wait of a row for its batch to fill")
 	f.BoolVar(&o.AcceptLoss, "accept-loss", false, "allow sources that cannot be read again after a failure")
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime"
 	"time"
 
@@ -41,10 +42,12 @@ type RunOptions struct {
 	// Restarts is how many times in a row a failed job is restarted from its last checkpoint, with
 	// exponential backoff, before it gives up; default 10, negative for never.
 	Restarts int
-	// Memory bounds the memory of keyed state in bytes; zero for no bound. What does not fit is read from State when it
-	// is needed. Blocks of tables take up to a quarter of it, and changes on their way to State an eighth for each
-	// subtask, on top.
+	// Memory bounds the memory of the process in bytes; zero for no bound. Keyed state that does not fit is read from
+	// State when it is needed. The garbage collector is told the bound while the job runs, unless GOMEMLIMIT is set.
+	// Below some 128 MiB a process takes more than its bound.
 	Memory int64
+	// Limits, if not nil, changes bounds while the job runs. One may be used for one run at a time.
+	Limits *Limits
 	// FlushAfter bounds how long a row waits for its batch to fill; default 10 ms.
 	FlushAfter time.Duration
 	// AcceptLoss allows sources that cannot be replayed, such as standard input.
@@ -145,8 +148,8 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 		return Result{}, err
 	}
 	r, err := coordinator.Run(ctx, coordinator.Config{
-		Plan: physical, Objects: objects, Budget: keyed.NewBudget(o.Memory),
-		MaxDirty: o.maxDirty(), BlockCache: o.blockCache(),
+		Plan: physical, Objects: objects, Memory: o.Limits.begin(o), Budget: keyed.NewBudget(o.Memory),
+		MaxDirty: maxDirty, BlockCache: blockCache,
 		Interval: max(0, o.CheckpointInterval), Timeout: o.CheckpointTimeout,
 		Tolerated: max(0, o.TolerateFailures), Retain: o.Retain, From: o.From, Restarts: max(0, o.Restarts),
 		FlushAfter: o.FlushAfter, Stop: o.Stop, OnEvent: o.OnEvent,
@@ -155,35 +158,19 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 }
 
 const (
-	mib = 1 << 20
-	// The defaults for jobs without a bound on memory.
-	defaultDirty, defaultBlockCache = 256 * mib, 64 * mib
+	// maxDirty is how many bytes of changes an operator's subtask keeps before it writes them out, at most.
+	maxDirty = 256 << 20
+	// blockCache is the memory for blocks of tables in jobs without a bound on memory.
+	blockCache = 64 << 20
 )
-
-// maxDirty is how many bytes of changes an operator's subtask keeps before it writes them out: the memory for them
-// comes on top of that for state.
-func (o RunOptions) maxDirty() int64 {
-	if o.Memory == 0 {
-		return defaultDirty
-	}
-	return min(defaultDirty, max(64<<10, o.Memory/8))
-}
-
-// blockCache is the memory for blocks of tables, which comes on top of that for state.
-func (o RunOptions) blockCache() int64 {
-	if o.Memory == 0 {
-		return defaultBlockCache
-	}
-	return min(defaultBlockCache, max(8*mib, o.Memory/4))
-}
 
 // open returns the store that the job's state is kept in.
 func (o RunOptions) open(ctx context.Context) (objstore.Store, error) {
 	if o.objects != nil {
 		return o.objects, nil
 	}
-	if o.From > 0 && o.State != "" { // which is not created only to find no checkpoint in it
-		if _, err := open.Existing(ctx, o.State); err != nil {
+	if o.From > 0 && o.State != "" {
+		if _, err := open.Existing(ctx, o.State); errors.Is(err, fs.ErrNotExist) { // nor is it made now, in vain
 			return nil, err
 		}
 	}

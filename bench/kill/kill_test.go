@@ -50,8 +50,8 @@ func TestKilledJobsOnAnObjectStoreWriteWhatAnUndisturbedRunWrites(t *testing.T) 
 	disturbAll(t, bounded, n, func(name string) State { return State{server.Place(name), server.Dir(name)} })
 }
 
-// memoryOf is about a quarter of what the state of a job takes.
-var memoryOf = map[string]string{"q18": "8000000", "weblog": "200000"}
+// memoryOf is so much that hot tables have about a quarter of what the state of a job takes.
+var memoryOf = map[string]string{"q18": "64000000", "weblog": "1600000"}
 
 func killsOf(t *testing.T) int {
 	t.Helper()

@@ -82,9 +82,9 @@ func loadPeer(ctx context.Context, dir string, keys int64) error {
 	return errors.Join(p.countAll(ctx, each(), keys), p.close())
 }
 
-// measurePeer counts drawn keys, with a cache of as much memory as the job had.
+// measurePeer counts drawn keys, with a cache of as much memory as the job had for everything.
 func measurePeer(ctx context.Context, dir string, o Options, job Row) (r Row, err error) {
-	p, err := openPeer(dir, job.MemoryBytes+job.BlockCacheBytes)
+	p, err := openPeer(dir, job.MemoryBytes)
 	if err != nil {
 		return r, err
 	}

@@ -24,7 +24,8 @@ type Row struct {
 	// Engine is aquifer or pebble, Distribution that of the keys.
 	Engine       string `json:"engine"`
 	Distribution string `json:"distribution"`
-	// Ratio is how many times MemoryBytes the state is. BlockCacheBytes comes on top for both; Pebble has all in one.
+	// Ratio is how many times MemoryBytes, the bound on the process, the state is. BlockCacheBytes is the part of it that
+	// blocks had at the end. Pebble has all of MemoryBytes for blocks alone.
 	Ratio           float64 `json:"ratio"`
 	MemoryBytes     int64   `json:"memory_bytes"`
 	BlockCacheBytes int64   `json:"block_cache_bytes"`

@@ -98,7 +98,7 @@ in which an operator freezes its state, is compared between a small and a large 
 	f.Int64Var(&o.Large, "large", 2_000_000_000, "the large one")
 	f.Int64Var(&o.Rate, "rate", 500_000, "records per second")
 	f.IntVar(&o.Checkpoints, "checkpoints", 5, "checkpoints measured of each job")
-	f.Int64Var(&o.Memory, "memory", 0, "bound on the memory of keyed state in bytes (0: none)")
+	f.Int64Var(&o.Memory, "memory", 0, "bound on the memory of the process in bytes (0: none)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")
 	return c
 }

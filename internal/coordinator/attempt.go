@@ -111,6 +111,10 @@ func (a *attempt) loop(ctx context.Context, tasks <-chan error) error {
 			a.post(checkpoint.Request{Now: now(), Reason: checkpoint.ReasonStop})
 		case <-progress.C:
 			a.report()
+			if a.memory.TakeOverfull() {
+				a.again = true
+				a.post(checkpoint.Request{Now: now(), Reason: checkpoint.ReasonStop})
+			}
 		}
 		timer.Stop()
 		for _, e := range append(a.take(), checkpoint.Tick{Now: now()}) {
@@ -148,7 +152,9 @@ func (a *attempt) act(ctx context.Context, action checkpoint.Action) {
 	case checkpoint.Fail:
 		a.fail(errors.New(act.Cause))
 	case checkpoint.Finished:
-		a.result.Finished, a.over = act.Reason == checkpoint.ReasonEnd, true
+		a.result.Finished = act.Reason == checkpoint.ReasonEnd
+		a.again = a.again && !a.result.Finished
+		a.over = !a.again
 		a.worker.Finish()
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/checkpoint/store"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 	"github.com/aquifer-stream/aquifer/internal/lsm"
+	"github.com/aquifer-stream/aquifer/internal/memory"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/metered"
@@ -25,10 +26,12 @@ import (
 type Config struct {
 	Plan    *plan.Physical
 	Objects objstore.Store
-	Budget  *keyed.Budget
+	// Memory is the bound on the memory of the process; nil for none. Budget and BlockCache get shares of it.
+	Memory *memory.Limit
+	Budget *keyed.Budget
 	// MaxDirty is how many bytes of changes an operator's state may have before they are written out early.
 	MaxDirty int64
-	// BlockCache is the memory, in bytes, for blocks of tables.
+	// BlockCache is the memory, in bytes, for blocks of tables to begin with.
 	BlockCache int64
 	// Interval is the time between checkpoints; zero for none but the last. Timeout ends an attempt at one.
 	Interval, Timeout time.Duration
@@ -79,12 +82,14 @@ type run struct {
 	metered   *metered.Store // Objects
 	store     *store.Store
 	resources *lsm.Resources
+	memory    *memory.Manager
 	term      uint64
 	found     uint64 // the newest checkpoint when the run began
 	begin     time.Time
 	result    Result
 	rowsRead  int64 // by attempts that have ended
 	over      bool  // the last checkpoint of the job is stored and committed
+	again     bool  // the tasks have stopped to be started anew, with less memory
 }
 
 // Run runs the job until its input ends, it is stopped, the context ends or it fails for good.
@@ -112,6 +117,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 		return r.result, err
 	}
 	defer r.resources.Close()
+	defer r.manageMemory(ctx)()
 	manifest, err := r.open(ctx)
 	if err != nil {
 		return r.result, err
@@ -125,6 +131,18 @@ func (r *run) openResources() (err error) {
 	objects := patient.Reads(r.Objects, readPatience)
 	r.resources, err = lsm.NewResources(objects, r.BlockCache, parallelReads, max(1, runtime.GOMAXPROCS(0)/2))
 	return err
+}
+
+// manageMemory keeps to the bound on memory until the returned function is called.
+func (r *run) manageMemory(ctx context.Context) (stop func()) {
+	if r.Memory == nil {
+		r.Memory = memory.NewLimit(0)
+	}
+	r.memory = memory.NewManager(r.Memory, r.Budget, r.resources.Blocks())
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	group.Go(func() { r.memory.Run(ctx) })
+	return func() { cancel(); group.Wait() }
 }
 
 // open finds the checkpoint to go on from and makes sure that the program fits it; only then does it claim
@@ -164,7 +182,11 @@ func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
 	failures := 0
 	for n := 1; ; n++ {
 		started := time.Now()
+		r.again = false
 		err := r.attempt(ctx, m, n)
+		if err == nil && r.again {
+			continue
+		}
 		if err == nil || ctx.Err() != nil || r.over {
 			return err
 		}

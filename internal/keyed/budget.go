@@ -1,16 +1,33 @@
 package keyed
 
-import "sync/atomic"
+import (
+	"math"
+	"sync/atomic"
+)
 
 // Budget is an account of the bytes that the stores of a process take. It is safe for concurrent use.
 type Budget struct {
-	limit int64
-	used  atomic.Int64
+	limited bool
+	limit   atomic.Int64
+	used    atomic.Int64
+	stores  atomic.Int64
 }
 
 // NewBudget returns a budget with a limit in bytes; zero for none. Stores that come to the limit forget what the
 // tables below have as well. They go beyond it by no more than what is not there yet.
-func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
+func NewBudget(limit int64) *Budget {
+	b := &Budget{limited: limit > 0}
+	b.SetLimit(limit)
+	return b
+}
+
+// SetLimit changes the limit. Stores that are beyond it grow no more: what they forget is given to other keys, not to
+// the process. Whether there is a limit does not change.
+func (b *Budget) SetLimit(bytes int64) {
+	if b.limited {
+		b.limit.Store(max(1, bytes))
+	}
+}
 
 // Used is the number of bytes taken.
 func (b *Budget) Used() int64 { return b.used.Load() }
@@ -20,11 +37,23 @@ func (b *Budget) Limit() int64 {
 	if b == nil {
 		return 0
 	}
-	return b.limit
+	return b.limit.Load()
 }
 
 // Limited reports whether stores may have to forget something.
-func (b *Budget) Limited() bool { return b != nil && b.limit > 0 }
+func (b *Budget) Limited() bool { return b != nil && b.limited }
 
 // spent reports whether there is no room for more.
-func (b *Budget) spent() bool { return b.Limited() && b.used.Load() >= b.limit }
+func (b *Budget) spent() bool { return b.Limited() && b.used.Load() >= b.limit.Load() }
+
+// leastDirty are the changes that a store may have whatever the limit is.
+const leastDirty = 64 << 10
+
+// DirtyShare is how many bytes of changes a store may have before it writes them out: they cannot be forgotten, and
+// all together should not take more than a quarter of the limit, or half of it while they are being written.
+func (b *Budget) DirtyShare() int64 {
+	if !b.Limited() {
+		return math.MaxInt64
+	}
+	return max(leastDirty, b.Limit()/4/max(1, b.stores.Load()))
+}

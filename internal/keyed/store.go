@@ -137,6 +137,9 @@ func NewStore[K comparable](cfg Config) (*Store[K], error) {
 		core: core{Config: cfg, clock: clock{now: 1}}, dir: newDirectory[K](cfg.Groups.Len()), codec: codec,
 		strings: record.LayoutOf[K]().Strings,
 	}
+	if cfg.Budget != nil {
+		cfg.Budget.stores.Add(1)
+	}
 	s.keys = s
 	s.dir.restrict(&s.core, s.makeRoom)
 	return s, nil
@@ -269,9 +272,10 @@ func (s *Store[K]) charge() {
 	}
 }
 
-// Close gives the store's memory back to the budget.
+// Close gives the store's memory back to the budget. It is called once.
 func (s *Store[K]) Close() {
 	if s.Budget != nil {
+		s.Budget.stores.Add(-1)
 		s.Budget.used.Add(-s.charged)
 		s.charged = 0
 	}

@@ -19,7 +19,7 @@ const mib = 1 << 20
 func (s *Shard) options(fs vfs.FS) *pebble.Options {
 	o := &pebble.Options{
 		FS:                 fs,
-		Cache:              s.res.blocks,
+		Cache:              s.res.blocks.cache,
 		FileCache:          s.res.tables,
 		FormatMajorVersion: formatMajor,
 		Logger:             silent{},

@@ -13,7 +13,7 @@ import (
 // readers and the compactions. It is safe for concurrent use.
 type Resources struct {
 	objects objstore.Store
-	blocks  *pebble.Cache
+	blocks  *BlockCache
 	tables  *pebble.FileCache
 	readers chan struct{} // one element a busy reader
 
@@ -41,7 +41,7 @@ func NewResources(objects objstore.Store, blockCacheBytes int64, readers, compac
 	}
 	r := &Resources{
 		objects: objects,
-		blocks:  pebble.NewCache(blockCacheBytes),
+		blocks:  newBlockCache(blockCacheBytes),
 		tables:  pebble.NewFileCache(4, openTables),
 		readers: make(chan struct{}, readers),
 		free:    compactions,
@@ -54,11 +54,8 @@ func NewResources(objects objstore.Store, blockCacheBytes int64, readers, compac
 	return r, nil
 }
 
-// Blocks is how many blocks of tables have been found in the cache so far and how many have not.
-func (r *Resources) Blocks() (hits, misses int64) {
-	m := r.blocks.Metrics()
-	return m.Hits, m.Misses
-}
+// Blocks is the memory for blocks.
+func (r *Resources) Blocks() *BlockCache { return r.blocks }
 
 // Close frees the caches. All shards must be closed.
 func (r *Resources) Close() {
@@ -72,5 +69,5 @@ func (r *Resources) Close() {
 	close(r.stop)
 	<-r.done
 	r.tables.Unref()
-	r.blocks.Unref()
+	r.blocks.close()
 }

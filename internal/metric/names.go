@@ -31,9 +31,11 @@ const (
 	CompactionWritten = "aquifer_compaction_written_bytes_total"
 
 	MemoryLimit = "aquifer_memory_limit_bytes"
+	StateLimit  = "aquifer_state_memory_limit_bytes"
 	BlockHits   = "aquifer_block_cache_hits_total"
 	BlockMisses = "aquifer_block_cache_misses_total"
 	BlockLimit  = "aquifer_block_cache_limit_bytes"
+	BlockBytes  = "aquifer_block_cache_bytes"
 
 	ObjectRequests     = "aquifer_object_requests_total"
 	ObjectErrors       = "aquifer_object_errors_total"
@@ -95,10 +97,12 @@ var All = []Metric{
 	{CompactionRead, Counter, perSubtask, "Bytes that compactions have read."},
 	{CompactionWritten, Counter, perSubtask, "Bytes that compactions have written."},
 
-	{MemoryLimit, Gauge, nil, "The bound on the memory of hot tables; 0 for none."},
+	{MemoryLimit, Gauge, nil, "The bound on the memory of the process; 0 for none."},
+	{StateLimit, Gauge, nil, "The share of it that hot tables have; 0 for no bound."},
 	{BlockHits, Counter, nil, "Blocks of tables found in the block cache."},
 	{BlockMisses, Counter, nil, "Blocks not found there; a read that then asks the store counts its block twice."},
-	{BlockLimit, Gauge, nil, "The size of the block cache."},
+	{BlockLimit, Gauge, nil, "The size that the block cache may have."},
+	{BlockBytes, Gauge, nil, "The size that it has."},
 
 	{ObjectRequests, Counter, perOperation, "Requests to the object store."},
 	{ObjectErrors, Counter, perOperation, "Requests that failed; a refusal is no failure."},

@@ -126,15 +126,15 @@ func (s *stateOf[K]) count() {
 // a checkpoint does not grow with its interval. While the write before it is under way, more gathers. Where memory is
 // bounded that must end: the task waits, and this is how a store that is slow or down holds up the job.
 func (s *stateOf[K]) writeEarly() error {
-	dirty := s.store.Dirty()
-	if s.env.MaxDirty <= 0 || dirty < s.env.MaxDirty && (dirty < earlyBytes || !s.pace.due(time.Now(), dirty)) {
+	dirty, most := s.store.Dirty(), min(s.env.MaxDirty, s.env.Budget.DirtyShare())
+	if most <= 0 || dirty < most && (dirty < earlyBytes || !s.pace.due(time.Now(), dirty)) {
 		return nil
 	}
 	if s.early != nil {
 		select {
 		case <-s.early.over:
 		default:
-			if !s.env.Budget.Limited() || dirty < 2*s.env.MaxDirty {
+			if !s.env.Budget.Limited() || dirty < 2*most {
 				return nil
 			}
 		}

@@ -21,7 +21,7 @@ var floors = []struct {
 	packages []string
 }{
 	{"words", []string{
-		"internal/base", "internal/gcpace", "internal/metric", "internal/programtest", "internal/objstore/gateway",
+		"internal/base", "internal/gcpace", "internal/memory", "internal/metric", "internal/programtest", "internal/objstore/gateway",
 	}},
 	{"contracts", []string{"flow", "internal/objstore", "internal/checkpoint"}},
 	{"records and stores", []string{

@@ -52,11 +52,15 @@ func Open(path string) (*Store, error) {
 	return s, errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// Existing returns the store in a directory that is there already, to read from it.
+// Existing returns the store in a directory that is there already, to read from it. The error of a directory that is
+// not there is fs.ErrNotExist.
 func Existing(path string) (*Store, error) {
 	root, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) {
+		return nil, base.Errorf(base.Config, "%s is not a state directory: %w", path, fs.ErrNotExist)
 	}
 	if info, err := os.Stat(filepath.Join(root, tmpDir)); err != nil || !info.IsDir() {
 		return nil, base.Errorf(base.Config, "%s is not a state directory", path)

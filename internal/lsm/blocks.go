@@ -1,0 +1,55 @@
+package lsm
+
+import (
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// BlockCache is the memory for blocks of tables that all shards of a process share. It is safe for concurrent use.
+type BlockCache struct {
+	cache *pebble.Cache
+
+	mu      sync.Mutex
+	limit   int64
+	release func() // gives back what is kept from being used
+}
+
+// mostBlocks is the size of the cache as Pebble has it: what is beyond the limit is kept from being used.
+const mostBlocks = 64 << 30
+
+func newBlockCache(limit int64) *BlockCache {
+	b := &BlockCache{cache: pebble.NewCache(mostBlocks), release: func() {}}
+	b.SetLimit(limit)
+	return b
+}
+
+// Used is the memory that blocks take, in bytes.
+func (b *BlockCache) Used() int64 { return b.cache.Size() }
+
+// Limit is the size of the cache in bytes.
+func (b *BlockCache) Limit() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.limit
+}
+
+// SetLimit changes the size of the cache; blocks that have no place any more are dropped.
+func (b *BlockCache) SetLimit(bytes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if bytes = min(bytes, mostBlocks); bytes == b.limit {
+		return
+	}
+	b.release() // first: what is kept twice would drop everything
+	b.release = b.cache.Reserve(int(mostBlocks - bytes))
+	b.limit = bytes
+}
+
+// Counts are how many blocks have been found in the cache so far and how many have not.
+func (b *BlockCache) Counts() (hits, misses int64) {
+	m := b.cache.Metrics()
+	return m.Hits, m.Misses
+}
+
+func (b *BlockCache) close() { b.cache.Unref() }

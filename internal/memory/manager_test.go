@@ -1,0 +1,112 @@
+package memory
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// share is a Sharer that uses what it is told to.
+type share struct{ used, limit atomic.Int64 }
+
+func (s *share) Used() int64          { return s.used.Load() }
+func (s *share) SetLimit(bytes int64) { s.limit.Store(bytes) }
+
+func TestTheRuntimeKnowsTheLimitWhileTheManagerRuns(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "")
+	before := debug.SetMemoryLimit(-1)
+	synctest.Test(t, func(t *testing.T) {
+		limit := NewLimit(gb)
+		m := NewManager(limit, &share{}, &share{})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); m.Run(ctx) }()
+		synctest.Wait()
+		if now := debug.SetMemoryLimit(-1); now != gb {
+			t.Errorf("the limit is %d", now)
+		}
+		limit.Set(2 * gb)
+		<-time.After(2 * interval)
+		synctest.Wait()
+		if now := debug.SetMemoryLimit(-1); now != 2*gb {
+			t.Errorf("the new limit is %d", now)
+		}
+		cancel()
+		<-done
+	})
+	if now := debug.SetMemoryLimit(-1); now != before {
+		t.Errorf("the limit is %d at the end, was %d", now, before)
+	}
+}
+
+func TestALimitOfTheUsersIsLeftAlone(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "3GiB")
+	before := debug.SetMemoryLimit(math.MaxInt64 / 2)
+	defer debug.SetMemoryLimit(before)
+	m := NewManager(NewLimit(gb), &share{}, &share{})
+	m.look()
+	if now := debug.SetMemoryLimit(-1); now != math.MaxInt64/2 {
+		t.Errorf("the limit is %d", now)
+	}
+}
+
+func TestWithoutALimitNothingIsDone(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	var tables, blocks share
+	NewManager(NewLimit(0), &tables, &blocks).Run(t.Context())
+	if tables.limit.Load() != 0 || blocks.limit.Load() != 0 || debug.SetMemoryLimit(-1) != before {
+		t.Error("shares were given, or the limit was set")
+	}
+}
+
+// What the process of the test has alive beside its shares is little.
+func TestSharesFollowWhatIsAlive(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "off")
+	var tables, blocks share
+	m := NewManager(NewLimit(gb), &tables, &blocks)
+	rest := make([]byte, 400*mb)
+	for range 30 {
+		runtime.GC()
+		m.look()
+	}
+	with := tables.limit.Load()
+	runtime.KeepAlive(rest)
+	rest = nil
+	for range 30 {
+		runtime.GC()
+		m.look()
+	}
+	if without := tables.limit.Load(); with > 250*mb || without < with+200*mb || without > gb {
+		t.Errorf("with 400 MB of other things tables have %d MB, without %d MB", with/mb, without/mb)
+	}
+}
+
+func TestTablesThatHaveMoreThanALowerLimitGivesThemAreToldOfOnce(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "off")
+	var tables, blocks share
+	limit := NewLimit(gb)
+	m := NewManager(limit, &tables, &blocks)
+	m.look()
+	tables.used.Store(500 * mb)
+	m.look()
+	if m.TakeOverfull() {
+		t.Error("before the limit became less")
+	}
+	limit.Set(gb / 4)
+	m.look()
+	m.look()
+	if !m.TakeOverfull() || m.TakeOverfull() {
+		t.Error("not once")
+	}
+	limit.Set(gb / 5)
+	tables.used.Store(10 * mb)
+	m.look()
+	if m.TakeOverfull() {
+		t.Error("although they fit")
+	}
+}

@@ -14,6 +14,12 @@ type Progress = coordinator.Progress
 // Resumed is the Event that a job goes on from a checkpoint.
 type Resumed = coordinator.Resumed
 
+// Started is the Event that the tasks of a job begin to run: at first, and again after each failure.
+type Started = coordinator.Started
+
+// SourcesEnded is the Event that all input has been read; the last checkpoint follows.
+type SourcesEnded = coordinator.SourcesEnded
+
 // CheckpointStored is the Event that a checkpoint is durable; its output is about to be committed.
 type CheckpointStored = coordinator.CheckpointStored
 
@@ -25,6 +31,12 @@ type CheckpointFailed = coordinator.CheckpointFailed
 
 // CollectionFailed is the Event that objects which no checkpoint needs could not be deleted.
 type CollectionFailed = coordinator.CollectionFailed
+
+// CacheFailed is the Event that the disk cache cannot be used; reads ask the store instead.
+type CacheFailed = coordinator.CacheFailed
+
+// MetricsServed is the Event that metrics can be read, and where.
+type MetricsServed = coordinator.MetricsServed
 
 // Restarting is the Event that a job failed and will be restarted from its last checkpoint.
 type Restarting = coordinator.Restarting

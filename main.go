@@ -40,9 +40,10 @@ func Main(build func(*Job) error) {
 	var o RunOptions
 	var asJSON bool
 	command := &cobra.Command{
-		Use:           name,
-		Short:         "Run the job " + name,
-		Example:       fmt.Sprintf("  %[1]s\n  %[1]s --state /var/lib/%[1]s --parallelism 4 --checkpoint-interval 1s", name),
+		Use:   name,
+		Short: "Run the job " + name,
+		Example: fmt.Sprintf("  %[1]s\n  %[1]s --state /var/lib/%[1]s --parallelism 4 --checkpoint-interval 1s\n"+
+			"  %[1]s --state /var/lib/%[1]s --metrics 127.0.0.1:9100 --log json", name),
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -141,12 +142,17 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 	f.Int64Var(&o.Memory, "memory", 0,
 		"bound on the memory of the process in bytes; state beyond it is read from --state when it is needed (0: none)")
 	f.DurationVar(&o.FlushAfter, "flush-after", d.FlushAfter, "longest wait of a row for its batch to fill")
+	f.StringVar(&o.Metrics, "metrics", "",
+		"serve metrics for Prometheus at this host:port, under /metrics; port 0 takes a free one (default: none)")
+	f.StringVar(&o.MetricsCredentials, "metrics-credentials", "",
+		"file with user:password or a bearer token that readers of metrics must show; needed beyond loopback")
+	f.Var(&logFlag{logger: &o.Logger}, "log", "write records on standard error instead of progress (default: progress)")
 	f.BoolVar(&o.AcceptLoss, "accept-loss", false, "allow sources that cannot be read again after a failure")
 }
 
-// RunUntilSignal runs the job and reports progress on w, until its input ends or the process gets SIGINT or
-// SIGTERM: the job then takes a last checkpoint, unless it waits to be restarted after a failure, and
-// ErrInterrupted is returned. A second signal ends it at once.
+// RunUntilSignal runs the job and reports progress on w, unless there is a Logger, which is told more. It runs until
+// its input ends or the process gets SIGINT or SIGTERM: the job then takes a last checkpoint, unless it waits to be
+// restarted after a failure, and ErrInterrupted is returned. A second signal ends it at once.
 // Unless GOGC is set, the garbage collector meanwhile runs as often as suits a job: when the heap has grown by what
 // there is to scan, and by 32 MiB at least.
 func RunUntilSignal(ctx context.Context, job *Job, o RunOptions, w io.Writer) (Result, error) {
@@ -174,6 +180,9 @@ func RunUntilSignal(ctx context.Context, job *Job, o RunOptions, w io.Writer) (R
 		case <-done:
 		}
 	}()
+	if o.Logger != nil {
+		w = io.Discard // the logger tells it all
+	}
 	status := newStatusLine(w)
 	next := o.OnEvent
 	o.OnEvent = func(e Event) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"runtime"
 	"time"
 
@@ -57,6 +58,16 @@ type RunOptions struct {
 	Stop <-chan struct{}
 	// OnEvent hears of checkpoints, restarts and progress. It must not block.
 	OnEvent func(Event)
+	// Metrics is the host:port at which the numbers of docs/metrics.md are served over HTTP, at /metrics, for as long as
+	// the job runs; empty for none. Port 0 takes a free one: the event MetricsServed says which. An address that other
+	// machines can reach needs MetricsCredentials.
+	Metrics string
+	// MetricsCredentials is the path of a file with what readers of Metrics must show: one line, user:password for basic
+	// authentication or a bearer token. It is read when the job starts.
+	MetricsCredentials string
+	// Logger gets a record of each event that matters, and now and then of what state and store do; nil for none.
+	// docs/operations.md lists the records. A handler that blocks holds up the job.
+	Logger *slog.Logger
 
 	objects objstore.Store // instead of State, in tests
 }
@@ -119,6 +130,9 @@ func (o RunOptions) validate() error {
 	if o.Memory < 0 {
 		wrong = append(wrong, fmt.Errorf("memory %d bytes is negative", o.Memory))
 	}
+	if o.Metrics == "" && o.MetricsCredentials != "" {
+		wrong = append(wrong, errors.New("credentials for metrics, but no address to serve them at"))
+	}
 	if len(wrong) > 0 {
 		return base.Errorf(base.Config, "%w", errors.Join(wrong...))
 	}
@@ -138,6 +152,17 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	w, err := o.observe(ctx, physical.Name)
+	if err != nil {
+		return Result{}, err
+	}
+	o.OnEvent = w.hear
+	result, err := o.run(ctx, physical)
+	return result, w.end(result, err)
+}
+
+// run runs a job that has been planned.
+func (o RunOptions) run(ctx context.Context, physical *plan.Physical) (Result, error) {
 	if o.State != "" && !o.hasCheckpoint(ctx, physical.Name) {
 		if err := discoverFirst(ctx, physical); err != nil {
 			return Result{}, err

@@ -53,6 +53,10 @@ func (s *statusLine) show(e Event) {
 		s.say("checkpoint %d failed: %v", e.Checkpoint, e.Err)
 	case coordinator.CollectionFailed:
 		s.say("unneeded objects could not be deleted, will try again: %v", e.Err)
+	case coordinator.CacheFailed:
+		s.say("the disk cache failed, reads ask the store: %v", e.Err)
+	case coordinator.MetricsServed:
+		s.say("metrics are at %s", e.URL)
 	case coordinator.Restarting:
 		s.say("failed, restarting from the last checkpoint in %v: %v", e.After.Round(time.Millisecond), e.Err)
 	case coordinator.Progress:

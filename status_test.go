@@ -66,8 +66,12 @@ func TestEachEventThatMattersIsALine(t *testing.T) {
 		{Resumed{Checkpoint: 7, Taken: taken}, "resumed from checkpoint 7, taken 2026-01-02 03:04:05\n"},
 		{CheckpointFailed{Checkpoint: 8, Err: errors.New("no space")}, "checkpoint 8 failed: no space\n"},
 		{CollectionFailed{Err: errors.New("busy")}, "unneeded objects could not be deleted, will try again: busy\n"},
+		{CacheFailed{Err: errors.New("full")}, "the disk cache failed, reads ask the store: full\n"},
+		{MetricsServed{URL: "http://127.0.0.1:1/metrics"}, "metrics are at http://127.0.0.1:1/metrics\n"},
 		{Restarting{Err: errors.New("oops"), After: 1600*time.Millisecond + 3},
 			"failed, restarting from the last checkpoint in 1.6s: oops\n"},
+		{Started{Attempt: 1}, ""},
+		{SourcesEnded{}, ""},
 		{CheckpointStored{Checkpoint: 1}, ""},
 		{CheckpointCommitted{Checkpoint: 1}, ""},
 		{Progress{RowsRead: 1}, ""}, // the first line comes after a pause

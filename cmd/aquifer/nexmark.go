@@ -60,6 +60,7 @@ The result goes nowhere but a counter (--out discard), a hash that does not depe
 into a directory as lines of text (--out DIR), exactly once.`,
 		Example: `  aquifer nexmark q5
   aquifer nexmark q18 --events 10000000 --state /tmp/q18 --checkpoint-interval 1s
+  aquifer nexmark q5 --events 100000000 --metrics 127.0.0.1:9100
   aquifer nexmark q0 --out hash --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

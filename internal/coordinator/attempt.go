@@ -17,6 +17,7 @@ import (
 type attempt struct {
 	*run
 	number   int // of the attempt, from 1
+	opened   time.Time
 	worker   *worker.Attempt
 	protocol *checkpoint.Coordinator
 	restored *checkpoint.Manifest
@@ -63,6 +64,7 @@ func (a *attempt) Declined(id uint64, task int, err error) {
 
 // SourcesEnded implements worker.Listener.
 func (a *attempt) SourcesEnded() {
+	a.OnEvent(SourcesEnded{})
 	a.post(checkpoint.Request{Now: now(), Reason: checkpoint.ReasonEnd})
 }
 
@@ -80,6 +82,7 @@ func (a *attempt) drive(ctx context.Context) error {
 		Interval: a.Interval.Milliseconds(), Timeout: a.Timeout.Milliseconds(), Tolerated: a.Tolerated,
 		Retain: a.Retain, Tasks: a.worker.Tasks(),
 	}, last, retained, now())
+	a.OnEvent(Started{a.number, goesOnFrom(a.restored), time.Since(a.opened)})
 	tasks := make(chan error, 1)
 	go func() { tasks <- a.worker.Run() }()
 	ctx, cancel := context.WithCancel(ctx)
@@ -90,6 +93,14 @@ func (a *attempt) drive(ctx context.Context) error {
 	}
 	a.slow.Wait()
 	return err
+}
+
+// goesOnFrom is the number of a restored checkpoint; zero for none.
+func goesOnFrom(m *checkpoint.Manifest) uint64 {
+	if m == nil {
+		return 0
+	}
+	return m.Checkpoint
 }
 
 // loop steps the protocol with what happens until the tasks have ended.
@@ -274,7 +285,7 @@ func (a *attempt) report() {
 		}
 	}
 	p.Metrics = a.metrics()
-	a.result.RowsRead, a.result.Metrics = p.RowsRead, p.Metrics
+	a.result.RowsRead, a.result.Metrics, a.last = p.RowsRead, p.Metrics, p
 	a.OnEvent(p)
 }
 

@@ -16,6 +16,19 @@ type Resumed struct {
 	Taken      time.Time
 }
 
+// Started says that the tasks of an attempt begin to run, from what the checkpoint has.
+type Started struct {
+	// Attempt counts those of the run, from 1: a later one is a recovery from a failure.
+	Attempt int
+	// Checkpoint is what it goes on from; zero for the beginning.
+	Checkpoint uint64
+	// Took is the time that the restore took.
+	Took time.Duration
+}
+
+// SourcesEnded says that the input has been read to its end. The last checkpoint follows.
+type SourcesEnded struct{}
+
 // CheckpointStored says that a checkpoint is durable; its output is about to be committed.
 type CheckpointStored struct {
 	Checkpoint uint64
@@ -37,6 +50,12 @@ type CheckpointFailed struct {
 // CollectionFailed says that objects which no checkpoint needs could not be deleted. They are found again
 // when the next checkpoint has been stored.
 type CollectionFailed struct{ Err error }
+
+// CacheFailed says that the disk cache is not used any more, or not for some objects: their reads ask the store.
+type CacheFailed struct{ Err error }
+
+// MetricsServed says where metrics can be read while the job runs.
+type MetricsServed struct{ URL string }
 
 // Restarting says that the job failed and will be restarted from its last checkpoint after a pause.
 type Restarting struct {
@@ -63,6 +82,10 @@ type Progress struct {
 }
 
 func (Resumed) event()             {}
+func (Started) event()             {}
+func (SourcesEnded) event()        {}
+func (CacheFailed) event()         {}
+func (MetricsServed) event()       {}
 func (CheckpointStored) event()    {}
 func (CheckpointCommitted) event() {}
 func (CheckpointFailed) event()    {}

@@ -1,29 +1,49 @@
 package coordinator
 
-import "github.com/aquifer-stream/aquifer/internal/metric"
+import (
+	"slices"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/metric"
+)
 
 // metrics are the samples of the attempt, of what it shares with others and of the run.
 func (a *attempt) metrics() []metric.Sample {
-	all := append(a.worker.Metrics(), a.metered.Samples()...)
-	hits, misses := a.resources.Blocks().Counts()
+	tasks := a.worker.Metrics()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.ofTasks = slices.Clip(tasks)
+	return a.run.metrics()
+}
+
+// metrics are the samples of the run, beside those of the last attempt. It needs what guards the result.
+func (r *run) metrics() []metric.Sample {
+	all := append(r.ofTasks, r.metered.Samples()...)
+	blocks := r.resources.Blocks()
+	hits, misses := blocks.Counts()
 	for _, s := range []struct {
 		name  string
 		value int64
 	}{
-		{metric.MemoryLimit, a.Memory.Bytes()},
-		{metric.StateLimit, a.Budget.Limit()},
+		{metric.MemoryLimit, r.Memory.Bytes()},
+		{metric.StateLimit, r.Budget.Limit()},
 		{metric.BlockHits, hits},
 		{metric.BlockMisses, misses},
-		{metric.BlockLimit, a.resources.Blocks().Limit()},
-		{metric.BlockBytes, a.resources.Blocks().Used()},
-		{metric.CheckpointsCompleted, int64(a.result.CheckpointsCompleted)},
-		{metric.CheckpointsFailed, int64(a.result.CheckpointsFailed)},
-		{metric.CheckpointBytes, a.result.StateBytes},
-		{metric.Restarts, int64(a.result.Restarts)},
+		{metric.BlockLimit, blocks.Limit()},
+		{metric.BlockBytes, blocks.Used()},
+		{metric.CheckpointsCompleted, int64(r.result.CheckpointsCompleted)},
+		{metric.CheckpointsFailed, int64(r.result.CheckpointsFailed)},
+		{metric.CheckpointBytes, r.result.StateBytes},
+		{metric.Restarts, int64(r.result.Restarts)},
 	} {
 		all = append(all, metric.Sample{Name: s.name, Value: float64(s.value)})
 	}
 	return all
+}
+
+// retell tells between two attempts what has become of the numbers of the run: the store may be what fails, for long.
+func (r *run) retell() {
+	r.last.Elapsed, r.last.Metrics = time.Since(r.begin), r.metrics()
+	r.result.Metrics = r.last.Metrics
+	r.OnEvent(r.last)
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint/store"
@@ -88,8 +89,10 @@ type run struct {
 	begin     time.Time
 	result    Result
 	rowsRead  int64 // by attempts that have ended
-	over      bool  // the last checkpoint of the job is stored and committed
-	again     bool  // the tasks have stopped to be started anew, with less memory
+	last      Progress
+	ofTasks   []metric.Sample // of the last attempt, as it was told last
+	over      bool            // the last checkpoint of the job is stored and committed
+	again     bool            // the tasks have stopped to be started anew, with less memory
 }
 
 // Run runs the job until its input ends, it is stopped, the context ends or it fails for good.
@@ -98,6 +101,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 		c.OnEvent = func(Event) {}
 	}
 	r := &run{Config: c, metered: metered.New(c.Objects), begin: time.Now()}
+	r.last.Watermark = flow.NoTime
 	r.Objects = r.metered
 	var events sync.Mutex
 	r.OnEvent = func(e Event) {
@@ -199,6 +203,7 @@ func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
 		}
 		pause := min(firstBackoff<<min(failures-1, 20), maxBackoff)
 		r.result.Restarts++
+		r.retell()
 		r.OnEvent(Restarting{err, pause})
 		select {
 		case <-time.After(pause):
@@ -231,7 +236,8 @@ func (r *run) attempt(ctx context.Context, m *checkpoint.Manifest, n int) (err e
 		}
 	}
 	a := &attempt{
-		run: r, number: n, restored: m, stored: map[uint64]*checkpoint.Manifest{}, wake: make(chan struct{}, 1),
+		run: r, number: n, opened: time.Now(), restored: m,
+		stored: map[uint64]*checkpoint.Manifest{}, wake: make(chan struct{}, 1),
 		garbage: map[string]bool{}, tables: namesOf(m),
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -23,7 +23,7 @@ var floors = []struct {
 	{"words", []string{
 		"internal/base", "internal/gcpace", "internal/memory", "internal/metric", "internal/programtest", "internal/objstore/gateway",
 	}},
-	{"contracts", []string{"flow", "internal/objstore", "internal/checkpoint"}},
+	{"contracts", []string{"flow", "internal/objstore", "internal/checkpoint", "internal/scrape"}},
 	{"records and stores", []string{
 		"internal/record", "internal/objstore/dir", "internal/objstore/mem", "internal/objstore/fault",
 		"internal/objstore/s3", "internal/objstore/patient", "internal/objstore/metered",
@@ -40,6 +40,7 @@ var floors = []struct {
 	{"graphs", []string{"internal/plan"}},
 	{"workers", []string{"internal/worker"}},
 	{"coordinator", []string{"internal/coordinator"}},
+	{"logbook", []string{"internal/logbook"}},
 	{"library", []string{"."}},
 	{"queries and measurements", []string{"nexmark"}},
 	{"benchmarks", []string{"bench", "bench/*"}},

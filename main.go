@@ -128,7 +128,8 @@ var ErrInterrupted = errors.New("interrupted")
 func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 	d := RunOptions{}.withDefaults()
 	f.StringVar(&o.State, "state", "",
-		"directory or s3://bucket/prefix that state is kept in: started again with it, the job goes on (default: in memory)")
+		"directory, s3://bucket/prefix, gs://bucket/prefix or az://account/container/prefix that state is kept in: "+
+			"started again with it, the job goes on (default: in memory)")
 	f.IntVar(&o.Parallelism, "parallelism", d.Parallelism, "subtasks of each operator")
 	f.IntVar(&o.MaxParallelism, "max-parallelism", d.MaxParallelism, "number of key groups, for the life of the state")
 	f.DurationVar(&o.CheckpointInterval, "checkpoint-interval", d.CheckpointInterval,

@@ -20,9 +20,10 @@ import (
 
 // RunOptions say how a job is run. The zero value is ready to use: everything has a default.
 type RunOptions struct {
-	// State is where checkpoints are kept: a directory, or s3://bucket/prefix with the parameters region, endpoint and
-	// path-style, as in s3://bucket/prefix?endpoint=http://localhost:9000&path-style=true; credentials come from the
-	// environment, as of other programs that use S3. A job started again with the same State goes on where the last
+	// State is where checkpoints are kept: a directory; s3://bucket/prefix with the parameters region, endpoint and
+	// path-style, as in s3://bucket/prefix?endpoint=http://localhost:9000&path-style=true; gs://bucket/prefix; or
+	// az://account/container/prefix. Credentials come from the environment, as of other programs that use these stores;
+	// docs/places.md says which. A job started again with the same State goes on where the last
 	// checkpoint was. Empty keeps state in memory: a job then survives failures of its tasks, but not of the process.
 	State string
 	// Parallelism is the number of subtasks of operators without their own; default: the number of CPUs.

@@ -25,9 +25,9 @@ func checkpointCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "checkpoint",
 		Short: "Inspect the checkpoints of a job",
-		Long: `Inspect the checkpoints of a job, whose state is in a directory or at s3://bucket/prefix.
-But for gc nothing is changed,
-so this is safe while the job runs.
+		Long: `Inspect the checkpoints of a job, whose state is in a directory or in a bucket: s3://bucket/prefix,
+gs://bucket/prefix or az://account/container/prefix. But for gc nothing is changed, so this is safe while
+the job runs.
 
 A job started with --from N goes on from checkpoint N.`,
 		Example: `  aquifer checkpoint list DIR

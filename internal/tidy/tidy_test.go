@@ -26,8 +26,11 @@ var floors = []struct {
 	{"contracts", []string{"flow", "internal/objstore", "internal/checkpoint", "internal/scrape"}},
 	{"records and stores", []string{
 		"internal/record", "internal/objstore/dir", "internal/objstore/mem", "internal/objstore/fault",
-		"internal/objstore/s3", "internal/objstore/patient", "internal/objstore/metered",
+		"internal/objstore/remote", "internal/objstore/patient", "internal/objstore/metered",
 		"internal/objstore/objstoretest", "internal/checkpoint/store",
+	}},
+	{"clouds", []string{
+		"internal/objstore/s3", "internal/objstore/gcs", "internal/objstore/azure", "internal/objstore/remotetest",
 	}},
 	{"places", []string{"internal/objstore/open"}},
 	{"channels", []string{"internal/channel"}},

@@ -9,38 +9,50 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
 
 // Run tests the contract on fresh stores.
 func Run(t *testing.T, fresh func(t *testing.T) objstore.Store) {
-	for _, c := range []struct {
-		name string
-		test func(*testing.T, objstore.Store)
-	}{
-		{"what is written is read", writtenIsRead},
-		{"an object is there once and for all", putIfAbsentRefuses},
-		{"a missing object is told apart", missing},
-		{"of concurrent puts one succeeds", onePutSucceeds},
-		{"of concurrent creations one finishes", oneCreationFinishes},
-		{"of concurrent creations of big objects one finishes", oneBigCreationFinishes},
-		{"swaps lose no update", swapsLoseNothing},
-		{"a swap needs the version that is there", swapNeedsVersion},
-		{"lists are sorted and complete", listsAreSorted},
-		{"aborted writers leave nothing", abortLeavesNothing},
-		{"a writer's bytes may be reused", writtenMayBeReused},
-		{"deleting is idempotent", deletingIsIdempotent},
-		{"a deleted object can be created again", deletedIsCreatedAgain},
-		{"a short read is an error", shortReads},
-		{"parts of objects are read concurrently", concurrentReads},
-		{"bad names are refused", badNames},
-		{"the end of the context ends requests", contextEnds},
-		{"a store keeps what it promises to the probe", probed},
-		{"a lock excludes until it is released", locks},
-	} {
+	for _, c := range contract {
 		t.Run(c.name, func(t *testing.T) { c.test(t, fresh(t)) })
 	}
+}
+
+// RunInSyntheticTime is Run for stores that use neither network nor files: nothing is waited for.
+func RunInSyntheticTime(t *testing.T, fresh func(t *testing.T) objstore.Store) {
+	for _, c := range contract {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { c.test(t, fresh(t)) })
+		})
+	}
+}
+
+var contract = []struct {
+	name string
+	test func(*testing.T, objstore.Store)
+}{
+	{"what is written is read", writtenIsRead},
+	{"an object is there once and for all", putIfAbsentRefuses},
+	{"a missing object is told apart", missing},
+	{"of concurrent puts one succeeds", onePutSucceeds},
+	{"of concurrent creations one finishes", oneCreationFinishes},
+	{"of concurrent creations of big objects one finishes", oneBigCreationFinishes},
+	{"swaps lose no update", swapsLoseNothing},
+	{"a swap needs the version that is there", swapNeedsVersion},
+	{"lists are sorted and complete", listsAreSorted},
+	{"aborted writers leave nothing", abortLeavesNothing},
+	{"a writer's bytes may be reused", writtenMayBeReused},
+	{"deleting is idempotent", deletingIsIdempotent},
+	{"a deleted object can be created again", deletedIsCreatedAgain},
+	{"a short read is an error", shortReads},
+	{"parts of objects are read concurrently", concurrentReads},
+	{"bad names are refused", badNames},
+	{"the end of the context ends requests", contextEnds},
+	{"a store keeps what it promises to the probe", probed},
+	{"a lock excludes until it is released", locks},
 }
 
 func must(t *testing.T, err error) {

@@ -7,7 +7,9 @@ import (
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
+	"github.com/aquifer-stream/aquifer/internal/objstore/azure"
 	"github.com/aquifer-stream/aquifer/internal/objstore/dir"
+	"github.com/aquifer-stream/aquifer/internal/objstore/gcs"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/internal/objstore/s3"
 )
@@ -15,7 +17,8 @@ import (
 // Memory is the place of a new store in memory, which ends with the process.
 const Memory = "mem:"
 
-const forms = "a place is a path, file:///path, s3://bucket/prefix or " + Memory
+const forms = "a place is a path, file:///path, s3://bucket/prefix, gs://bucket/prefix, " +
+	"az://account/container/prefix or " + Memory
 
 // Store opens the store at a place, to write to it: a directory is created if needed. Of a bucket nothing is asked
 // yet (objstore.Probe does). Errors are of kind base.Config.
@@ -59,6 +62,10 @@ func at(
 		return directory(path)
 	case scheme+"://" == s3.Scheme:
 		return stored(s3.Open(ctx, place))
+	case scheme+"://" == gcs.Scheme:
+		return stored(gcs.Open(ctx, place))
+	case scheme+"://" == azure.Scheme:
+		return stored(azure.Open(ctx, place))
 	default:
 		return nil, base.Errorf(base.Config, "there are no places of the kind %q: %s", scheme+"://", forms)
 	}

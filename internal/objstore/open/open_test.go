@@ -15,7 +15,9 @@ func environment(t *testing.T) {
 	for name, value := range map[string]string{
 		"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "the-secret", "AWS_REGION": "", "AWS_DEFAULT_REGION": "",
 		"AWS_PROFILE": "", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
-		"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_S3": "", "AWS_CA_BUNDLE": "", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_S3": "", "AWS_CA_BUNDLE": "",
+		"STORAGE_EMULATOR_HOST": "host:1", "AZURE_STORAGE_KEY": "a2V5", "AZURE_STORAGE_CONNECTION_STRING": "",
+		"AWS_EC2_METADATA_DISABLED": "true",
 	} {
 		t.Setenv(name, value)
 	}
@@ -35,6 +37,8 @@ func TestAPlaceIsADirectoryMemoryOrABucket(t *testing.T) {
 		"s3://bucket/":                            "s3://bucket", // the region is that of the endpoint below
 		"s3://bucket/a/b/?endpoint=http://host:1": "s3://bucket/a/b",
 		"s3://bucket/a/b?region=x&path-style=1":   "s3://bucket/a/b",
+		"gs://bucket/a/b/":                        "gs://bucket/a/b",
+		"az://account/container/a":                "az://account/container/a",
 	} {
 		if place == "s3://bucket/" {
 			t.Setenv("AWS_ENDPOINT_URL_S3", "https://host")
@@ -74,7 +78,10 @@ func TestAMistakeInAPlaceIsToldWithoutWhatMayBeSecret(t *testing.T) {
 	}
 	for place, words := range map[string]string{
 		"":                                       "no place of the state",
-		"gs://bucket/prefix":                     `no places of the kind "gs://": a place is a path, file:///path`,
+		"hdfs://host/prefix":                     `no places of the kind "hdfs://": a place is a path, file:///path`,
+		"gs://u:PASSWORD@bucket/x":               "credentials do not belong there",
+		"az://account":                           `"" is not the name of a container`,
+		"az://account/container?sig=PASSWORD":    `unknown parameter "sig"`,
 		"file://host/path":                       "not of the form file:///path",
 		"file://":                                "not of the form file:///path",
 		"file:///path?password=PASSWORD":         "no parameters",

@@ -1,35 +1,32 @@
 package s3
 
 import (
-	"context"
 	"errors"
-	"fmt"
+	"io"
 	"net/http"
-	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/aquifer-stream/aquifer/internal/base"
-	"github.com/aquifer-stream/aquifer/internal/objstore"
+	"github.com/aquifer-stream/aquifer/internal/objstore/remote"
 )
 
-// advice is what an error of the store means, and what to do.
-type advice struct{ meaning, remedy string }
-
 var (
-	noAccess = advice{"access denied", "give these credentials the right to read, write, list and delete here, " +
-		"and to list and abort multipart uploads; a store that can only be read holds no state"}
-	badCredentials = advice{"the credentials are not valid", "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and " +
-		"AWS_SESSION_TOKEN, or the profile"}
-	expired     = advice{"the credentials have expired", "get new ones"}
-	noBucket    = advice{"there is no such bucket", "create it or correct its name"}
-	wrongClock  = advice{"the clock of this machine is wrong", "set it"}
-	wrongRegion = advice{"the bucket is elsewhere", "correct region or endpoint"}
-	notThere    = advice{"the server cannot do this", "use a store with conditional writes and multipart uploads"}
+	noAccess = remote.Advise("access denied", "give these credentials the right to read, write, list and delete here, "+
+		"and to list and abort multipart uploads; a store that can only be read holds no state")
+	badCredentials = remote.Advise("the credentials are not valid", "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "+
+		"AWS_SESSION_TOKEN, or the profile")
+	expired     = remote.Advise("the credentials have expired", "get new ones")
+	noBucket    = remote.Advise("there is no such bucket", "create it or correct its name")
+	wrongClock  = remote.Advise("the clock of this machine is wrong", "set it")
+	wrongRegion = remote.Advise("the bucket is elsewhere", "correct region or endpoint")
+	notThere    = remote.Advise("the server cannot do this", "use a store with conditional writes and multipart uploads")
 )
 
 // advices is what repeating cannot help, by the code of the error; bare statuses are for answers without a body.
-var advices = map[string]advice{
+var advices = map[string]*remote.Advice{
 	"AccessDenied": noAccess, "AllAccessDisabled": noAccess, "Forbidden": noAccess, "AccountProblem": noAccess,
 	"MethodNotAllowed":   noAccess,
 	"InvalidAccessKeyId": badCredentials, "SignatureDoesNotMatch": badCredentials, "InvalidToken": badCredentials,
@@ -43,31 +40,23 @@ var advices = map[string]advice{
 	"NotImplemented": notThere,
 }
 
-// explain turns the error of a request into one line. Errors without advice keep their chain.
-func (s *Store) explain(ctx context.Context, request, name string, err error) error {
-	what := fmt.Sprintf("%s %s%s/%s%s", request, Scheme, s.bucket, s.prefix, name)
-	if ctx.Err() != nil {
-		return fmt.Errorf("%s: %w", what, ctx.Err())
-	}
-	if a, ok := advices[code(err)]; ok {
-		return base.Errorf(base.Config, "%s: %s (%s): %s: %s", what, a.meaning, code(err), message(err), a.remedy)
-	}
-	if isMissing(err) {
-		return fmt.Errorf("%s: %w", what, objstore.ErrNotFound)
-	}
-	if code(err) != "" {
-		return fmt.Errorf("%s: %s: %s", what, code(err), message(err))
-	}
-	return fmt.Errorf("%s: %w", what, line{err})
+// Judge implements remote.Protocol.
+func (p *protocol) Judge(err error) remote.Verdict {
+	v := remote.Judge(err, status(err))
+	v.Code, v.Message = code(err), message(err)
+	v.Advice = advices[v.Code]
+	// Answers to HeadObject have no body, and so no better code.
+	v.Missing = v.Code == "NoSuchKey" || v.Code == "NotFound" || v.Code == "NoSuchUpload"
+	v.Nothing = v.Nothing || v.Status == http.StatusServiceUnavailable && v.Code == "SlowDown"
+	v.Momentary = errors.Is(err, remote.ErrStalled) || errors.Is(err, io.ErrUnexpectedEOF) || // also in answers
+		v.Code == "ConditionalRequestConflict" || v.Code == "OperationAborted" ||
+		momentary.IsErrorRetryable(err) == aws.TrueTernary
+	return v
 }
 
-// line is an error whose text is one line.
-type line struct{ error }
-
-func (l line) Error() string { return oneLine(l.error.Error()) }
-func (l line) Unwrap() error { return l.error }
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+// momentary is what the library thinks worth repeating. It contains answers from which it has learned that the clock
+// of this machine is wrong.
+var momentary = retry.IsErrorRetryables(retry.DefaultRetryables)
 
 // code returns what the server calls the error, or an empty string if the server did not answer.
 func code(err error) string {
@@ -78,15 +67,16 @@ func code(err error) string {
 }
 
 func message(err error) string {
-	answer, ok := errors.AsType[smithy.APIError](err)
-	if !ok || answer.ErrorMessage() == "" {
-		return fmt.Sprintf("status %d", status(err))
+	if answer, ok := errors.AsType[smithy.APIError](err); ok {
+		return answer.ErrorMessage()
 	}
-	return oneLine(answer.ErrorMessage())
+	return ""
 }
 
-// isMissing reports that there is no such object. Answers to HeadObject have no body, and so no better code.
-func isMissing(err error) bool { return code(err) == "NoSuchKey" || code(err) == "NotFound" }
-
-// isChanged reports that the condition of a write did not hold.
-func isChanged(err error) bool { return status(err) == http.StatusPreconditionFailed }
+// status returns the status of the answer that became an error, or 0 if there was none.
+func status(err error) int {
+	if answer, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && answer.Response != nil {
+		return answer.HTTPStatusCode()
+	}
+	return 0
+}

@@ -1,8 +1,6 @@
 package s3
 
 import (
-	"bytes"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -14,53 +12,47 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
-	"github.com/aquifer-stream/aquifer/internal/objstore"
+	"github.com/aquifer-stream/aquifer/internal/objstore/remote"
+	"github.com/aquifer-stream/aquifer/internal/objstore/remotetest"
 )
 
 // fake is a server in this process, reached without a network, so that time can be synthetic.
 type fake struct {
 	http.Handler
-	mu    sync.Mutex // gofakes3 does not check the condition of a completion: here it is, one write at a time
-	hook  hook       // nil: everything passes
-	count map[string]int
+	mu sync.Mutex // gofakes3 does not check the condition of a completion: here it is, one write at a time
 }
-
-// hook handles a request instead of the server, which it may call.
-type hook func(r *http.Request, n int, pass func() *http.Response) (*http.Response, error)
 
 func newFake(t *testing.T) *fake {
 	t.Helper()
 	backend := s3mem.New()
 	must(t, backend.CreateBucket("bucket"))
-	return &fake{Handler: gofakes3.New(backend).Server(), count: map[string]int{}}
+	return &fake{Handler: gofakes3.New(backend).Server()}
 }
 
-// use hands requests to a hook from now on, and begins to count them anew.
-func (f *fake) use(h hook) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.hook, f.count = h, map[string]int{}
+// openStore opens a store of a server as a process would.
+func openStore(t *testing.T, k remote.Kind, prefix string, through http.RoundTripper) *remote.Store {
+	t.Helper()
+	c := connected(t, prefix, through)
+	return remote.New(k, strings.TrimSuffix("s3://bucket/"+prefix, "/"), withSlash(prefix), c)
 }
 
-// counted returns the number of requests of a kind.
-func (f *fake) counted(op string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.count[op]
+func withSlash(prefix string) string {
+	if prefix == "" {
+		return ""
+	}
+	return prefix + "/"
 }
 
-// store opens a store of the server as a process would.
-func (f *fake) store(t *testing.T, prefix string) *Store {
+// connected is the protocol of a store.
+func connected(t *testing.T, prefix string, through http.RoundTripper) *protocol {
 	t.Helper()
 	environment(t)
-	s, err := open(t.Context(), "s3://bucket/"+prefix+"?endpoint=http://fake&path-style=true", f)
+	p, err := parse("s3://bucket/" + prefix + "?endpoint=http://fake&path-style=true")
 	must(t, err)
-	s.partBytes = partSize
-	return s
+	client, err := connect(t.Context(), p, through)
+	must(t, err)
+	return &protocol{client, p.bucket}
 }
-
-// partSize makes big objects small.
-const partSize = 64 << 10
 
 // environment makes what the machine has configured irrelevant.
 func environment(t *testing.T) {
@@ -75,7 +67,7 @@ func environment(t *testing.T) {
 	}
 }
 
-const secret = "this-is-the-secret"
+const secret = remotetest.Secret
 
 // operation names a request as the protocol does.
 func operation(r *http.Request) string {
@@ -102,29 +94,13 @@ func operation(r *http.Request) string {
 
 // RoundTrip implements http.RoundTripper.
 func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	f.count[operation(r)]++
-	n, handle := f.count[operation(r)], f.hook
-	f.mu.Unlock()
-	pass := func() *http.Response { return f.serve(r) }
-	if handle == nil {
-		return pass(), nil
-	}
-	return handle(r, n, pass)
-}
-
-// serve lets the server answer.
-func (f *fake) serve(r *http.Request) *http.Response {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if operation(r) == "CompleteMultipartUpload" && r.Header.Get("If-None-Match") == "*" {
 		head := httptest.NewRecorder()
 		f.ServeHTTP(head, httptest.NewRequest("HEAD", "http://fake"+r.URL.Path, nil))
 		if head.Code == http.StatusOK {
-			return answer(r, http.StatusPreconditionFailed, "PreconditionFailed", "it is there")
+			return refuse(r, http.StatusPreconditionFailed, "PreconditionFailed"), nil
 		}
 	}
 	in := r.Clone(r.Context())
@@ -139,16 +115,16 @@ func (f *fake) serve(r *http.Request) *http.Response {
 		out = httptest.NewRecorder()
 		out.WriteString("<ListMultipartUploadsResult/>")
 	}
-	return dated(r, out)
+	return dated(r, out), nil
 }
 
-// answer is an error of the server.
-func answer(r *http.Request, status int, code, message string) *http.Response {
+// refuse is an error of the server.
+func refuse(r *http.Request, status int, code string) *http.Response {
 	out := httptest.NewRecorder()
 	out.Header().Set("Content-Type", "application/xml")
 	out.WriteHeader(status)
 	if r.Method != "HEAD" {
-		out.WriteString("<Error><Code>" + code + "</Code><Message>" + message + "</Message></Error>")
+		out.WriteString("<Error><Code>" + code + "</Code><Message>because</Message></Error>")
 	}
 	return dated(r, out)
 }
@@ -162,32 +138,6 @@ func dated(r *http.Request, out *httptest.ResponseRecorder) *http.Response {
 		a.ContentLength = int64(out.Body.Len())
 	}
 	return a
-}
-
-// cut lets the connection break after n bytes of the answer.
-func cut(a *http.Response, n int64) *http.Response {
-	data, _ := io.ReadAll(a.Body)
-	a.Body = io.NopCloser(io.MultiReader(bytes.NewReader(data[:min(n, int64(len(data)))]), broken{}))
-	return a
-}
-
-type broken struct{}
-
-func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-// mustHold checks the names and bytes of all objects, as "name=bytes".
-func mustHold(t *testing.T, s objstore.Store, want string) {
-	t.Helper()
-	var got []string
-	for o, err := range s.List(t.Context(), "") {
-		must(t, err)
-		data, _, err := s.Get(t.Context(), o.Name)
-		must(t, err)
-		got = append(got, o.Name+"="+string(data))
-	}
-	if strings.Join(got, " ") != want {
-		t.Errorf("there is %q, want %q", strings.Join(got, " "), want)
-	}
 }
 
 func must(t *testing.T, err error) {

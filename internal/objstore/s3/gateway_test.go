@@ -8,10 +8,12 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/gateway"
 	"github.com/aquifer-stream/aquifer/internal/objstore/objstoretest"
+	"github.com/aquifer-stream/aquifer/internal/objstore/remote"
+	"github.com/aquifer-stream/aquifer/internal/objstore/remotetest"
 )
 
 // realStore opens a store of a real server.
-func realStore(t *testing.T, server *gateway.Server, prefix string) *Store {
+func realStore(t *testing.T, server *gateway.Server, prefix string) *remote.Store {
 	t.Helper()
 	s, err := Open(t.Context(), server.Place(prefix))
 	must(t, err)
@@ -76,11 +78,11 @@ func TestARealServersRefusalsAreMistakes(t *testing.T) {
 			}
 			s, err := Open(t.Context(), strings.Replace(server.Place("p"), "bucket", c.bucket, 1))
 			must(t, err)
-			mustSay(t, s.PutIfAbsent(t.Context(), "x", nil), "PutObject s3://"+c.bucket+"/p/x: "+c.words)
+			remotetest.MustSay(t, s.PutIfAbsent(t.Context(), "x", nil), "PutObject s3://"+c.bucket+"/p/x: "+c.words)
 			_, _, err = s.Get(t.Context(), "x")
-			mustSay(t, err, "GetObject s3://"+c.bucket+"/p/x: "+c.words)
+			remotetest.MustSay(t, err, "GetObject s3://"+c.bucket+"/p/x: "+c.words)
 			_, err = s.Lock(t.Context())
-			mustSay(t, err, c.words)
+			remotetest.MustSay(t, err, c.words)
 		})
 	}
 }

@@ -6,12 +6,17 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/aquifer-stream/aquifer/internal/base"
-	"github.com/aquifer-stream/aquifer/internal/objstore"
+	"github.com/aquifer-stream/aquifer/internal/objstore/remote"
 )
 
 // Scheme is how the places begin that Open takes.
 const Scheme = "s3://"
+
+// form is how places are written.
+var form = remote.Form{
+	Store: "an S3 store", Scheme: Scheme, Example: "s3://bucket/prefix",
+	Credentials: "give them as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+}
 
 // place is a parsed address of a store.
 type place struct {
@@ -24,48 +29,24 @@ type place struct {
 
 var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$`)
 
-// parse reads s3://bucket/prefix?region=…&endpoint=…&path-style=…. Errors do not repeat the address, which may
-// hold a password that somebody put there.
-func parse(address string) (place, error) {
-	u, err := url.Parse(address)
-	if err != nil || !strings.HasPrefix(address, Scheme) {
-		return place{}, wrong("it is not a URL of the form s3://bucket/prefix")
-	}
-	if u.User != nil {
-		return place{}, wrong("credentials do not belong there: " +
-			"give them as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-	}
-	if u.Fragment != "" {
-		return place{}, wrong("it contains a #")
-	}
-	p := place{bucket: u.Host}
-	if !bucketName.MatchString(p.bucket) {
-		return place{}, wrong("%q is not the name of a bucket", p.bucket)
-	}
-	if prefix := strings.Trim(u.Path, "/"); prefix != "" {
-		if err := objstore.CheckName(prefix); err != nil {
-			return place{}, wrong("%w", err)
-		}
-		p.prefix = prefix + "/"
-	}
-	return p, p.options(u)
-}
-
-// options reads the query.
-func (p *place) options(u *url.URL) error {
-	query, err := url.ParseQuery(u.RawQuery)
+// parse reads s3://bucket/prefix?region=…&endpoint=…&path-style=….
+func parse(address string) (p place, err error) {
+	a, err := form.Parse(address)
 	if err != nil {
-		return wrong("what follows the ? is not of the form name=value&name=value")
+		return place{}, err
 	}
-	for name, values := range query {
-		if len(values) > 1 {
-			return wrong("%s is given twice", name)
-		}
-		if err := p.option(name, values[0]); err != nil {
-			return err
+	if p.bucket = a.Host; !bucketName.MatchString(p.bucket) {
+		return place{}, form.Wrong("%q is not the name of a bucket", p.bucket)
+	}
+	if p.prefix, err = form.Prefix(a.Path); err != nil {
+		return place{}, err
+	}
+	for name, value := range a.Parameters {
+		if err := p.option(name, value); err != nil {
+			return place{}, err
 		}
 	}
-	return nil
+	return p, nil
 }
 
 func (p *place) option(name, value string) (err error) {
@@ -76,20 +57,16 @@ func (p *place) option(name, value string) (err error) {
 		p.endpoint = value
 		e, err := url.Parse(value)
 		if err != nil || e.Scheme != "http" && e.Scheme != "https" || e.Host == "" || e.User != nil || e.RawQuery != "" {
-			return wrong("endpoint is not of the form https://host:port")
+			return form.Wrong("endpoint is not of the form https://host:port")
 		}
 	case "path-style":
 		if p.pathStyle, err = strconv.ParseBool(value); err != nil {
-			return wrong("path-style is neither true nor false")
+			return form.Wrong("path-style is neither true nor false")
 		}
 	default:
-		return wrong("unknown parameter %q: there are region, endpoint and path-style", name)
+		return form.Wrong("unknown parameter %q: there are region, endpoint and path-style", name)
 	}
 	return nil
-}
-
-func wrong(format string, args ...any) error {
-	return base.Errorf(base.Config, "place of an S3 store: "+format, args...)
 }
 
 // String is the place without parameters.

@@ -7,95 +7,164 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aquifer-stream/aquifer/internal/objstore"
-	"github.com/aquifer-stream/aquifer/internal/objstore/objstoretest"
+	"github.com/aquifer-stream/aquifer/internal/objstore/remotetest"
 )
 
-func TestABucketKeepsTheContract(t *testing.T) {
-	objstoretest.Run(t, func(t *testing.T) objstore.Store { return newFake(t).store(t, "some/prefix") })
-}
+// through handles requests instead of a server.
+type through func(*http.Request) (*http.Response, error)
 
-func TestABucketPassesTheProbeWithAndWithoutAPrefix(t *testing.T) {
-	for _, prefix := range []string{"", "p", "p/q"} {
-		story(t, func(t *testing.T, f *fake, _ *Store) {
-			s := f.store(t, prefix)
-			must(t, objstore.Probe(t.Context(), s))
-			mustHold(t, s, "")
-		})
-	}
-}
+// RoundTrip implements http.RoundTripper.
+func (f through) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // A server that does not know conditions writes always: such a one must not hold state.
 func TestAServerWithoutConditionsIsRefusedByTheProbe(t *testing.T) {
 	for condition, promise := range map[string]string{
 		"If-None-Match": "put-if-absent", "If-Match": "compare-and-swap",
 	} {
-		story(t, func(t *testing.T, f *fake, s *Store) {
-			f.use(func(r *http.Request, _ int, pass func() *http.Response) (*http.Response, error) {
-				r.Header.Del(condition)
-				return pass(), nil
-			})
-			mustSay(t, objstore.Probe(t.Context(), s), "s3://bucket/p does not keep the promise of "+promise)
-		})
+		f := newFake(t)
+		s := openStore(t, kind, "p", through(func(r *http.Request) (*http.Response, error) {
+			r.Header.Del(condition)
+			return f.RoundTrip(r)
+		}))
+		err := objstore.Probe(t.Context(), s)
+		remotetest.MustSay(t, err, "s3://bucket/p does not keep the promise of "+promise)
 	}
 }
 
-func TestListsOfManyPagesAreComplete(t *testing.T) {
-	story(t, func(t *testing.T, f *fake, s *Store) {
-		const objects = 1100
-		for i := range objects {
-			must(t, s.PutIfAbsent(t.Context(), fmt.Sprintf("many/%04d", i), nil))
-		}
-		next := 0
-		for o, err := range s.List(t.Context(), "many/") {
-			must(t, err)
-			if o.Name != fmt.Sprintf("many/%04d", next) {
-				t.Fatalf("%s stands at %d", o.Name, next)
-			}
-			next++
-		}
-		if next != objects || f.counted("ListObjectsV2") != 2 {
-			t.Errorf("%d objects in %d pages", next, f.counted("ListObjectsV2"))
-		}
-		for range s.List(t.Context(), "many/") {
-			break // asks for one page only
-		}
-		if f.counted("ListObjectsV2") != 3 {
-			t.Errorf("%d pages", f.counted("ListObjectsV2"))
-		}
-	})
-}
-
 func TestAListThatIsNotSortedIsRefused(t *testing.T) {
-	story(t, func(t *testing.T, f *fake, s *Store) {
-		f.use(func(r *http.Request, _ int, _ func() *http.Response) (*http.Response, error) {
-			out := httptest.NewRecorder()
-			out.WriteString("<ListBucketResult><Contents><Key>p/b</Key></Contents>" +
-				"<Contents><Key>p/a</Key></Contents></ListBucketResult>")
-			return dated(r, out), nil
-		})
-		var last error
-		for _, err := range s.List(t.Context(), "") {
-			last = err
-		}
-		mustSay(t, last, "the list is not in the order of the names", "use a general-purpose bucket")
-	})
+	s := openStore(t, kind, "p", through(func(r *http.Request) (*http.Response, error) {
+		out := httptest.NewRecorder()
+		out.WriteString("<ListBucketResult><Contents><Key>p/b</Key></Contents>" +
+			"<Contents><Key>p/a</Key></Contents></ListBucketResult>")
+		return dated(r, out), nil
+	}))
+	var last error
+	for _, err := range s.List(t.Context(), "") {
+		last = err
+	}
+	remotetest.MustSay(t, last, "the list is not in the order of the names", "use a general-purpose bucket")
 }
 
-// Stores in one bucket do not see one another, nor what others put there.
-func TestAStoreIsWhatIsBeneathItsPrefix(t *testing.T) {
-	story(t, func(t *testing.T, f *fake, s *Store) {
-		must(t, f.store(t, "p2").PutIfAbsent(t.Context(), "x", nil))
-		bucket := f.store(t, "")
-		must(t, bucket.PutIfAbsent(t.Context(), "p/x", []byte("1")))
-		for _, key := range []string{"p/", "p/folder/", "p/.hidden", "p/a b"} {
-			_, err := bucket.put(t.Context(), key, "", nil, objstore.ErrChanged)
+// What others put beneath the prefix is left out.
+func TestKeysThatAreNoNamesOfObjectsAreLeftOut(t *testing.T) {
+	f := newFake(t)
+	s, p := openStore(t, kind, "p", f), connected(t, "", f)
+	for _, key := range []string{"p/x", "p/", "p/folder/", "p/.hidden", "p/a b"} {
+		_, err := p.Put(t.Context(), key, "", "token", nil)
+		must(t, err)
+	}
+	remotetest.MustHold(t, s, "x=")
+}
+
+func TestAMistakeIsToldEvenWithoutABody(t *testing.T) {
+	s := openStore(t, kind, "p", through(func(r *http.Request) (*http.Response, error) {
+		return refuse(r, http.StatusForbidden, ""), nil
+	}))
+	_, err := s.Stat(t.Context(), "x")
+	remotetest.MustSay(t, err, "HeadObject s3://bucket/p/x: access denied (Forbidden)")
+}
+
+func TestAnErrorOfTheServerIsOneLine(t *testing.T) {
+	s := openStore(t, kind, "p", through(func(r *http.Request) (*http.Response, error) {
+		return refuse(r, http.StatusBadRequest, "Strange\nthing"), nil
+	}))
+	err := s.PutIfAbsent(t.Context(), "x", nil)
+	if want := "PutObject s3://bucket/p/x: Strange thing: because"; fmt.Sprint(err) != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+func TestUploadsAreSignedWithTheHashOfTheirBytes(t *testing.T) {
+	f, signed := newFake(t), 0
+	s := openStore(t, subject.Kind, "p", through(func(r *http.Request) (*http.Response, error) {
+		if op := operation(r); op == "PutObject" || op == "UploadPart" {
+			signed++
+			if hash := r.Header.Get("X-Amz-Content-Sha256"); len(hash) != 64 {
+				t.Errorf("%s: the hash is %q", op, hash)
+			}
+		}
+		return f.RoundTrip(r)
+	}))
+	must(t, s.PutIfAbsent(t.Context(), "x", []byte("text")))
+	w, err := s.Create(t.Context(), "y")
+	must(t, err)
+	_, err = w.Write(make([]byte, subject.Kind.PartBytes+1))
+	must(t, err)
+	must(t, w.Finish())
+	if signed != 3 {
+		t.Errorf("%d uploads", signed)
+	}
+}
+
+// A crashed process's parts are removed by the next one that locks the store; those of other stores are not, even
+// if the server lists them all.
+func TestALockRemovesThePartsOfCrashedProcesses(t *testing.T) {
+	for _, heedsPrefix := range []bool{true, false} {
+		f := newFake(t)
+		p := connected(t, "", f)
+		for _, key := range []string{"p/x", "p/x", "p2/x"} {
+			_, err := p.Begin(t.Context(), key, "token")
 			must(t, err)
 		}
-		mustHold(t, s, "x=1")
-	})
+		s := openStore(t, kind, "p", through(func(r *http.Request) (*http.Response, error) {
+			if q := r.URL.Query(); operation(r) == "ListMultipartUploads" && !heedsPrefix {
+				q.Del("prefix")
+				r.URL.RawQuery = q.Encode()
+			}
+			return f.RoundTrip(r)
+		}))
+		release, err := s.Lock(t.Context())
+		must(t, err)
+		if n := uploads(f); n != 1 {
+			t.Errorf("%d uploads are left, want the other store's", n)
+		}
+		must(t, release())
+	}
+}
+
+// A list of many uploads goes on where its page before has ended.
+func TestTheUploadsOfAllPagesAreRemoved(t *testing.T) {
+	var markers []string
+	f, aborted := newFake(t), 0
+	s := openStore(t, kind, "p", through(func(r *http.Request) (*http.Response, error) {
+		out := httptest.NewRecorder()
+		switch q := r.URL.Query(); operation(r) {
+		case "ListMultipartUploads":
+			markers = append(markers, q.Get("key-marker")+" "+q.Get("upload-id-marker"))
+			fmt.Fprintf(out, "<ListMultipartUploadsResult><IsTruncated>%v</IsTruncated><NextKeyMarker>p/k</NextKeyMarker>"+
+				"<NextUploadIdMarker>7</NextUploadIdMarker><Upload><Key>p/x</Key><UploadId>%d</UploadId></Upload>"+
+				"</ListMultipartUploadsResult>", len(markers) < 3, len(markers))
+		case "AbortMultipartUpload":
+			aborted++
+			out.WriteHeader(http.StatusNoContent)
+		default:
+			return f.RoundTrip(r)
+		}
+		return dated(r, out), nil
+	}))
+	release, err := s.Lock(t.Context())
+	must(t, err)
+	must(t, release())
+	if got := strings.Join(markers, ","); got != " ,p/k 7,p/k 7" || aborted != 3 {
+		t.Errorf("pages from %q, %d uploads were aborted", got, aborted)
+	}
+}
+
+func TestAServerThatCannotListUploadsCanBeLocked(t *testing.T) {
+	f := newFake(t)
+	s := openStore(t, kind, "p", through(func(r *http.Request) (*http.Response, error) {
+		if operation(r) == "ListMultipartUploads" {
+			return refuse(r, http.StatusNotImplemented, "NotImplemented"), nil
+		}
+		return f.RoundTrip(r)
+	}))
+	release, err := s.Lock(t.Context())
+	must(t, err)
+	must(t, release())
 }
 
 // A store over TLS with a certificate of one's own: the file that AWS_CA_BUNDLE names is heeded.
@@ -112,7 +181,7 @@ func TestTheEnvironmentConfiguresTheConnection(t *testing.T) {
 	s, err := Open(t.Context(), "s3://bucket/p?path-style=true")
 	must(t, err)
 	must(t, s.PutIfAbsent(t.Context(), "x", []byte("1")))
-	mustHold(t, s, "x=1")
+	remotetest.MustHold(t, s, "x=1")
 }
 
 func TestAConfigurationWithoutWhatIsNeededIsRefused(t *testing.T) {
@@ -129,7 +198,7 @@ func TestAConfigurationWithoutWhatIsNeededIsRefused(t *testing.T) {
 				t.Setenv(c.variable, c.value)
 			}
 			s, err := Open(t.Context(), "s3://bucket/p"+c.query)
-			mustSay(t, err, c.words)
+			remotetest.MustSay(t, err, c.words)
 			if s != nil {
 				t.Error("there is a store")
 			}
@@ -146,14 +215,16 @@ func TestThePlaceGoesBeforeTheEnvironment(t *testing.T) {
 		"s3://bucket": "from-environment http://from-environment",
 		"s3://bucket?region=from-place&endpoint=http://from-place": "from-place http://from-place",
 	} {
-		s, err := Open(t.Context(), address)
+		p, err := parse(address)
 		must(t, err)
-		o := s.client.Options()
+		client, err := connect(t.Context(), p, nil)
+		must(t, err)
+		o := client.Options()
 		if got := o.Region + " " + *o.BaseEndpoint; got != want {
 			t.Errorf("%s: %s, want %s", address, got, want)
 		}
-		if s.String() != "s3://bucket" {
-			t.Errorf("%s", s)
+		if p.String() != "s3://bucket" {
+			t.Errorf("%s", p)
 		}
 	}
 }

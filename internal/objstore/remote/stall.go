@@ -1,4 +1,4 @@
-package s3
+package remote
 
 import (
 	"context"
@@ -8,19 +8,22 @@ import (
 	"time"
 )
 
-// patience is how long a request may go without any byte in either direction.
-const patience = 30 * time.Second
+// Patience is how long a request may go without any byte in either direction.
+const Patience = 30 * time.Second
 
-var errStalled = errors.New("no answer for " + patience.String())
+// ErrStalled means that a request went without any byte for as long as Patience.
+var ErrStalled = errors.New("no answer for " + Patience.String())
 
-// watchdog ends requests that stand still, whatever they wait for: the connection, the upload, the answer or the
-// rest of it.
+// Watch returns a transport that ends requests that stand still, whatever they wait for: the connection, the upload,
+// the answer or the rest of it.
+func Watch(through http.RoundTripper) http.RoundTripper { return watchdog{through} }
+
 type watchdog struct{ http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (w watchdog) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(r.Context())
-	timer := time.AfterFunc(patience, func() { cancel(errStalled) })
+	timer := time.AfterFunc(Patience, func() { cancel(ErrStalled) })
 	stop := func() { timer.Stop(); cancel(nil) }
 	r = r.WithContext(ctx)
 	if r.Body != nil && r.Body != http.NoBody {
@@ -32,15 +35,15 @@ func (w watchdog) RoundTrip(r *http.Request) (*http.Response, error) {
 		stop()
 		return nil, err
 	}
-	timer.Reset(patience)
+	timer.Reset(Patience)
 	answer.Body = &watched{answer.Body, ctx, timer, stop}
 	return answer, nil
 }
 
 // stalled replaces the error of a request that the watchdog ended.
 func stalled(ctx context.Context, err error) error {
-	if err != nil && err != io.EOF && context.Cause(ctx) == errStalled {
-		return errStalled
+	if err != nil && err != io.EOF && context.Cause(ctx) == ErrStalled {
+		return ErrStalled
 	}
 	return err
 }
@@ -57,7 +60,7 @@ type watched struct {
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.ReadCloser.Read(p)
 	if n > 0 && w.timer.Stop() {
-		w.timer.Reset(patience)
+		w.timer.Reset(Patience)
 	}
 	return n, stalled(w.ctx, err)
 }

@@ -1,4 +1,4 @@
-package s3
+package remote
 
 import (
 	"context"
@@ -9,9 +9,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
@@ -46,8 +43,9 @@ func (l lease) left(age time.Duration) time.Duration {
 }
 
 // Lock implements objstore.Store, by a lease of 20 seconds that is renewed in the background. A crashed holder's
-// lease expires, which Lock waits for; that of a live one is seen to be renewed after 5 seconds at most. A holder that learns at a renewal that it has lost its lease refuses all writes from then on.
-// Until then it may write: safety rests on Swap.
+// lease expires, which Lock waits for; that of a live one is seen to be renewed after 5 seconds at most. A holder that
+// learns at a renewal that it has lost its lease refuses all writes from then on. Until then it may write: safety
+// rests on Swap.
 func (s *Store) Lock(ctx context.Context) (func() error, error) {
 	h := &holder{store: s, lease: lease{
 		Holder: processName(), Token: rand.Text(), Seconds: int(leaseTime / time.Second),
@@ -57,9 +55,9 @@ func (s *Store) Lock(ctx context.Context) (func() error, error) {
 		return nil, err
 	}
 	s.lost.Store(nil)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	living, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var renewing sync.WaitGroup
-	renewing.Go(func() { h.renew(ctx) })
+	renewing.Go(func() { h.renew(living) })
 	release := sync.OnceValue(func() error {
 		cancel()
 		renewing.Wait()
@@ -131,7 +129,7 @@ func (h *holder) write(ctx context.Context) error {
 
 // readLease returns the lease, its version and its age by the server's clock.
 func (s *Store) readLease(ctx context.Context) (l lease, v objstore.Version, age time.Duration, err error) {
-	data, out, err := s.whole(ctx, leaseName)
+	data, v, err := s.whole(ctx, leaseName)
 	if err != nil {
 		return l, "", 0, err
 	}
@@ -139,11 +137,14 @@ func (s *Store) readLease(ctx context.Context) (l lease, v objstore.Version, age
 		return l, "", 0, base.Errorf(base.Corrupt, "%s/%s is not a lease: %w: delete it if no process uses the store",
 			s, leaseName, err)
 	}
-	now, ok := awsmiddleware.GetServerTime(out.ResultMetadata)
-	if !ok {
-		now = time.Now()
+	h, err := s.head(ctx, leaseName)
+	if err != nil {
+		return l, "", 0, s.explain(ctx, s.Requests.Head, leaseName, err)
 	}
-	return l, objstore.Version(aws.ToString(out.ETag)), now.Sub(aws.ToTime(out.LastModified)), nil
+	if h.Version != v { // it was just renewed
+		return l, v, 0, nil
+	}
+	return l, v, h.Age, nil
 }
 
 // renew writes the lease again and again until the context ends or the lease is lost.

@@ -1,19 +1,12 @@
-package s3
+package remote
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
-
-// tokenField is the field of an object's metadata that holds the random token of the request that wrote it.
-const tokenField = "aquifer-write"
 
 // PutIfAbsent implements objstore.Store.
 func (s *Store) PutIfAbsent(ctx context.Context, name string, data []byte) error {
@@ -34,32 +27,23 @@ func (s *Store) Swap(
 	return s.put(ctx, name, old, data, objstore.ErrChanged)
 }
 
-// put writes an object if it is at version old, or fails with the error for objects that are not.
+// put writes an object of any name if it is at version old, or fails with the error for objects that are not.
 func (s *Store) put(
 	ctx context.Context, name string, old objstore.Version, data []byte, refusal error,
-) (objstore.Version, error) {
+) (version objstore.Version, err error) {
 	token := rand.Text()
-	in := &s3.PutObjectInput{
-		Bucket: &s.bucket, Key: s.key(name), Body: bytes.NewReader(data),
-		Metadata: map[string]string{tokenField: token},
-	}
-	if old == "" {
-		in.IfNoneMatch = aws.String("*")
-	} else {
-		in.IfMatch = aws.String(string(old))
-	}
-	w := &witness{RetryerV2: newRetryer()}
-	out, err := s.client.PutObject(ctx, in, func(o *s3.Options) { o.Retryer = w })
+	unclear, err := s.repeat(ctx, func() (err error) {
+		version, err = s.protocol.Put(ctx, s.key(name), old, token, data)
+		return err
+	})
 	if err == nil {
-		return objstore.Version(aws.ToString(out.ETag)), nil
+		return version, nil
 	}
-	if old != "" && isMissing(err) { // there is nothing to be at any version
-		return s.settle(ctx, "PutObject", name, token, w.unclear, refusal, err)
-	}
-	if !isChanged(err) {
+	// Of what is missing there is nothing to be at any version.
+	if v := s.protocol.Judge(err); v.Advice != nil || !v.Changed && (old == "" || !v.Missing) {
 		refusal = nil
 	}
-	return s.settle(ctx, "PutObject", name, token, w.unclear, refusal, err)
+	return s.settle(ctx, s.Requests.Put, name, token, unclear, refusal, err)
 }
 
 // settle finds out what became of a conditional write that failed with err. The refusal is the error of the
@@ -74,9 +58,9 @@ func (s *Store) settle(
 	if !unclear || ctx.Err() != nil {
 		return "", s.explain(ctx, request, name, err)
 	}
-	out, stat := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.key(name)})
-	if stat == nil && out.Metadata[tokenField] == token {
-		return objstore.Version(aws.ToString(out.ETag)), nil
+	h, stat := s.head(ctx, name)
+	if stat == nil && h.Token == token {
+		return h.Version, nil
 	}
 	if refusal != nil {
 		return "", fmt.Errorf("%s %s/%s: the answer was lost, and then another writer was there: "+

@@ -1,16 +1,10 @@
-package s3
+package remote
 
 import (
 	"context"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
-)
-
-const (
-	partBytes    = 8 << 20 // an object up to this size is one request
-	sendingParts = 2       // at the same time, while the next is filled
-	maxParts     = 10_000  // of one object, by the protocol: 80 GB
 )
 
 // Create implements objstore.Store. Nothing is sent before a part is full.
@@ -27,7 +21,7 @@ type writer struct {
 	ctx    context.Context
 	name   string
 	part   []byte
-	sent   int32
+	sent   int
 	upload *upload
 }
 
@@ -35,12 +29,12 @@ type writer struct {
 func (w *writer) Write(p []byte) (int, error) {
 	written := 0
 	for len(p) > 0 {
-		if len(w.part) == w.store.partBytes { // more follows
+		if len(w.part) == w.store.PartBytes { // more follows
 			if err := w.send(); err != nil {
 				return written, err
 			}
 		}
-		n := min(len(p), w.store.partBytes-len(w.part))
+		n := min(len(p), w.store.PartBytes-len(w.part))
 		w.part = append(w.part, p[:n]...)
 		p, written = p[n:], written+n
 	}
@@ -49,9 +43,9 @@ func (w *writer) Write(p []byte) (int, error) {
 
 // send hands the part over to the upload.
 func (w *writer) send() (err error) {
-	if w.sent == maxParts {
-		return base.Errorf(base.Config, "UploadPart %s/%s: an object has at most %d parts of %d bytes: "+
-			"write smaller objects", w.store, w.name, maxParts, w.store.partBytes)
+	if w.sent == w.store.MaxParts && w.sent > 0 {
+		return base.Errorf(base.Config, "%s %s/%s: an object has at most %d parts of %d bytes: "+
+			"write smaller objects", w.store.Requests.Part, w.store, w.name, w.sent, w.store.PartBytes)
 	}
 	if w.upload == nil {
 		if w.upload, err = w.store.begin(w.ctx, w.name); err != nil {
@@ -76,10 +70,11 @@ func (w *writer) Finish() error {
 		w.Abort()
 		return err
 	}
-	return w.upload.finish()
+	return w.upload.finish(w.sent)
 }
 
-// Abort implements objstore.Writer. Parts that cannot be removed are removed by the next Lock.
+// Abort implements objstore.Writer. Parts that cannot be removed are removed by the next Lock, or by the server after
+// some days.
 func (w *writer) Abort() {
 	if w.upload != nil {
 		_ = w.upload.abort()

@@ -142,6 +142,10 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.Restarts, "restarts", d.Restarts, "restarts in a row before a failing job gives up (negative: none)")
 	f.Int64Var(&o.Memory, "memory", 0,
 		"bound on the memory of the process in bytes; state beyond it is read from --state when it is needed (0: none)")
+	f.StringVar(&o.Cache, "cache", "", "directory for a disk cache of what is in --state (default: none)")
+	f.Int64Var(&o.CacheSize, "cache-size", d.CacheSize, "size of the disk cache in bytes")
+	f.Int64Var(&o.CacheKeepFree, "cache-keep-free", d.CacheKeepFree,
+		"space of the cache's disk that is left to others in bytes (negative: none)")
 	f.DurationVar(&o.FlushAfter, "flush-after", d.FlushAfter, "longest wait of a row for its batch to fill")
 	f.StringVar(&o.Metrics, "metrics", "",
 		"serve metrics for Prometheus at this host:port, under /metrics; port 0 takes a free one (default: none)")

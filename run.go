@@ -12,6 +12,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/coordinator"
+	"github.com/aquifer-stream/aquifer/internal/diskcache"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/open"
@@ -48,6 +49,13 @@ type RunOptions struct {
 	// State when it is needed. The garbage collector is told the bound while the job runs, unless GOMEMLIMIT is set.
 	// Below some 128 MiB a process takes more than its bound.
 	Memory int64
+	// Cache is a directory for a disk cache of what is read from State and written to it: no more than a cache, it may be
+	// deleted while no job uses it, and a disk that fails or is full makes the job slower and nothing else. It serves
+	// one process at a time, also after a restart, and is best on a disk of the machine's own. Empty for none.
+	Cache string
+	// CacheSize bounds the cache in bytes; default 10 GiB. CacheKeepFree is how much space of its disk is left to
+	// others; default 1 GiB, negative for none.
+	CacheSize, CacheKeepFree int64
 	// Limits, if not nil, changes bounds while the job runs. One may be used for one run at a time.
 	Limits *Limits
 	// FlushAfter bounds how long a row waits for its batch to fill; default 10 ms.
@@ -105,6 +113,8 @@ func (o RunOptions) withDefaults() RunOptions {
 	or(&o.TolerateFailures, 3)
 	or(&o.Retain, 3)
 	or(&o.Restarts, 10)
+	o.CacheSize = cmp.Or(o.CacheSize, 10<<30)
+	o.CacheKeepFree = cmp.Or(o.CacheKeepFree, 1<<30)
 	orDuration := func(v *time.Duration, d time.Duration) {
 		if *v == 0 {
 			*v = d
@@ -133,6 +143,9 @@ func (o RunOptions) validate() error {
 	}
 	if o.Metrics == "" && o.MetricsCredentials != "" {
 		wrong = append(wrong, errors.New("credentials for metrics, but no address to serve them at"))
+	}
+	if o.CacheSize < 0 {
+		wrong = append(wrong, fmt.Errorf("disk cache of %d bytes: the size is negative", o.CacheSize))
 	}
 	if len(wrong) > 0 {
 		return base.Errorf(base.Config, "%w", errors.Join(wrong...))
@@ -176,6 +189,8 @@ func (o RunOptions) run(ctx context.Context, physical *plan.Physical) (Result, e
 	r, err := coordinator.Run(ctx, coordinator.Config{
 		Plan: physical, Objects: objects, Memory: o.Limits.begin(o), Budget: keyed.NewBudget(o.Memory),
 		MaxDirty: maxDirty, BlockCache: blockCache,
+		Cache:    diskcache.Config{Dir: o.Cache, Size: o.CacheSize, KeepFree: max(0, o.CacheKeepFree)},
+		OnCache:  o.Limits.setCache,
 		Interval: max(0, o.CheckpointInterval), Timeout: o.CheckpointTimeout,
 		Tolerated: max(0, o.TolerateFailures), Retain: o.Retain, From: o.From, Restarts: max(0, o.Restarts),
 		FlushAfter: o.FlushAfter, Stop: o.Stop, OnEvent: o.OnEvent,

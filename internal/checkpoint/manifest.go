@@ -23,6 +23,8 @@ type Manifest struct {
 	MaxParallelism int    `json:"maxParallelism"`
 	// Operators are those of the job, in the order of the program.
 	Operators []Operator `json:"operators"`
+	// Hot tells a disk cache what of the tables was used lately.
+	Hot []byte `json:"hot,omitempty"`
 }
 
 // Operator is an operator's part of a checkpoint.
@@ -107,6 +109,9 @@ type Head struct {
 	Manifest   string `json:"manifest,omitempty"` // empty before the first checkpoint
 	// Claim tells the coordinator that began the term from any other that tried to begin one of the same number.
 	Claim string `json:"claim,omitempty"`
+	// Origin tells the objects of this state from those of any other that was or will be at the same place, which may
+	// have the same names.
+	Origin string `json:"origin,omitempty"`
 }
 
 // Tables returns all tables of the checkpoint, each once.

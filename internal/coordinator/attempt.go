@@ -24,6 +24,8 @@ type attempt struct {
 	stored   map[uint64]*checkpoint.Manifest // stored and not yet committed
 	begun    map[uint64]time.Time
 	tables   map[string]bool // of the last checkpoint stored, or else of the restored one
+	hot      []byte          // what the last checkpoint said of the disk cache, and when that was found out
+	hotAt    time.Time
 	garbage  map[string]bool // what the worker says is not needed, and may not have been deleted yet
 	slow     sync.WaitGroup  // the store and commit work under way
 	failure  error
@@ -184,6 +186,7 @@ func (a *attempt) save(ctx context.Context, id uint64, reason checkpoint.Reason)
 			Job: a.Plan.Name, Checkpoint: id, Term: a.term, Created: now(), Reason: reason,
 			MaxParallelism: a.Plan.MaxParallelism, Operators: operators,
 		}
+		a.tellHot(m)
 		if err = a.store.Save(ctx, m); err == nil {
 			a.mu.Lock()
 			a.stored[id] = m

@@ -19,7 +19,7 @@ func (a *attempt) metrics() []metric.Sample {
 // metrics are the samples of the run, beside those of the last attempt. It needs what guards the result.
 func (r *run) metrics() []metric.Sample {
 	all := append(r.ofTasks, r.metered.Samples()...)
-	blocks := r.resources.Blocks()
+	blocks, disk := r.resources.Blocks(), r.disk.Metrics()
 	hits, misses := blocks.Counts()
 	for _, s := range []struct {
 		name  string
@@ -31,6 +31,16 @@ func (r *run) metrics() []metric.Sample {
 		{metric.BlockMisses, misses},
 		{metric.BlockLimit, blocks.Limit()},
 		{metric.BlockBytes, blocks.Used()},
+		{metric.DiskHits, disk.Hits},
+		{metric.DiskMisses, disk.Misses},
+		{metric.DiskHitBytes, disk.HitBytes},
+		{metric.DiskMissBytes, disk.MissBytes},
+		{metric.DiskBytes, disk.Bytes},
+		{metric.DiskLimit, disk.Limit},
+		{metric.DiskEvictions, disk.Evictions},
+		{metric.DiskUnkept, disk.Unkept},
+		{metric.DiskFailures, disk.Failures},
+		{metric.DiskCorrupt, disk.Corrupt},
 		{metric.CheckpointsCompleted, int64(r.result.CheckpointsCompleted)},
 		{metric.CheckpointsFailed, int64(r.result.CheckpointsFailed)},
 		{metric.CheckpointBytes, r.result.StateBytes},

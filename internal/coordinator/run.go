@@ -12,6 +12,7 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint/store"
+	"github.com/aquifer-stream/aquifer/internal/diskcache"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 	"github.com/aquifer-stream/aquifer/internal/lsm"
 	"github.com/aquifer-stream/aquifer/internal/memory"
@@ -34,6 +35,10 @@ type Config struct {
 	MaxDirty int64
 	// BlockCache is the memory, in bytes, for blocks of tables to begin with.
 	BlockCache int64
+	// Cache is the disk cache to be opened, if it has a directory. OnCache, which must be there then, hears of it, and of
+	// its end with nil.
+	Cache   diskcache.Config
+	OnCache func(*diskcache.Cache)
 	// Interval is the time between checkpoints; zero for none but the last. Timeout ends an attempt at one.
 	Interval, Timeout time.Duration
 	// Tolerated is how many checkpoints in a row may fail, Retain how many are kept.
@@ -82,6 +87,8 @@ type run struct {
 	Config
 	metered   *metered.Store // Objects
 	store     *store.Store
+	disk      *diskcache.Cache // nil for none
+	cached    *diskcache.Store // Objects, as tasks see them
 	resources *lsm.Resources
 	memory    *memory.Manager
 	term      uint64
@@ -117,23 +124,27 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 		return r.result, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	if err := r.openCache(ctx); err != nil {
+		return r.result, err
+	}
+	defer r.closeCache()
+	manifest, err := r.open(ctx)
+	if err != nil {
+		return r.result, err
+	}
 	if err := r.openResources(); err != nil {
 		return r.result, err
 	}
 	defer r.resources.Close()
 	defer r.manageMemory(ctx)()
-	manifest, err := r.open(ctx)
-	if err != nil {
-		return r.result, err
-	}
 	err = r.attempts(ctx, manifest)
 	return r.result, err
 }
 
 // openResources opens what the shards of the process share. Half of the processors are left to the tasks.
 func (r *run) openResources() (err error) {
-	objects := patient.Reads(r.Objects, readPatience)
-	r.resources, err = lsm.NewResources(objects, r.BlockCache, parallelReads, max(1, runtime.GOMAXPROCS(0)/2))
+	r.cached = r.disk.Over(patient.Reads(r.Objects, readPatience), r.store.Origin())
+	r.resources, err = lsm.NewResources(r.cached, r.BlockCache, parallelReads, max(1, runtime.GOMAXPROCS(0)/2))
 	return err
 }
 
@@ -243,7 +254,7 @@ func (r *run) attempt(ctx context.Context, m *checkpoint.Manifest, n int) (err e
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w, err := worker.New(ctx, worker.Config{
-		Plan: r.Plan, Objects: r.Objects, Incarnation: checkpoint.Incarnation(r.term, n), Restore: m,
+		Plan: r.Plan, Objects: r.cached, Incarnation: checkpoint.Incarnation(r.term, n), Restore: m,
 		Resources: r.resources, MaxDirty: r.MaxDirty, Budget: r.Budget,
 		Credit: channelCredit, FlushAfter: r.FlushAfter, Listener: a,
 	})
@@ -255,6 +266,7 @@ func (r *run) attempt(ctx context.Context, m *checkpoint.Manifest, n int) (err e
 	if err := w.Discover(); err != nil {
 		return err
 	}
+	defer r.warm(ctx, m)()
 	defer func() { r.rowsRead += rowsRead(w) }()
 	if err := r.recoverSinks(ctx, m); err != nil {
 		return err

@@ -173,7 +173,7 @@ func (r *reader) ReadAt(ctx context.Context, p []byte, off int64) error {
 		ctx = r.files.ctx
 	}
 	noteRequest(ctx)
-	err := r.files.objects.ReadAt(ctx, r.Name, p, off)
+	err := r.files.objects.ReadAt(objstore.Sized(ctx, r.Bytes), r.Name, p, off)
 	if errors.Is(err, objstore.ErrNotFound) {
 		return base.Errorf(base.Corrupt, "table %s is missing: %w", r.Name, err)
 	}

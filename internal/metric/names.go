@@ -37,6 +37,17 @@ const (
 	BlockLimit  = "aquifer_block_cache_limit_bytes"
 	BlockBytes  = "aquifer_block_cache_bytes"
 
+	DiskHits      = "aquifer_disk_cache_hits_total"
+	DiskMisses    = "aquifer_disk_cache_misses_total"
+	DiskHitBytes  = "aquifer_disk_cache_hit_bytes_total"
+	DiskMissBytes = "aquifer_disk_cache_miss_bytes_total"
+	DiskBytes     = "aquifer_disk_cache_bytes"
+	DiskLimit     = "aquifer_disk_cache_limit_bytes"
+	DiskEvictions = "aquifer_disk_cache_evictions_total"
+	DiskUnkept    = "aquifer_disk_cache_unkept_total"
+	DiskFailures  = "aquifer_disk_cache_failures_total"
+	DiskCorrupt   = "aquifer_disk_cache_corrupt_total"
+
 	ObjectRequests     = "aquifer_object_requests_total"
 	ObjectErrors       = "aquifer_object_errors_total"
 	ObjectReadBytes    = "aquifer_object_read_bytes_total"
@@ -55,7 +66,7 @@ const (
 	Hot = "hot"
 	// Cache is the memory for blocks of tables.
 	Cache = "cache"
-	// Store is the object store: whoever looks there waits.
+	// Store is the object store, or the disk cache before it: whoever looks there waits.
 	Store = "store"
 )
 
@@ -78,8 +89,8 @@ var All = []Metric{
 	{StateMisses, Counter, perTier, "Keys that the tier sent on to the next one."},
 	{StateAbsent, Counter, perSubtask, "New keys that the hot tables knew not to be below, without a read."},
 	{StateScans, Counter, perSubtask, "Ranges of state that were read from tables."},
-	{StateRequests, Counter, perSubtask, "Requests to the object store for keys that were read; " +
-		"those of ranges and of compactions are not among them."},
+	{StateRequests, Counter, perSubtask, "Reads of tables, from the disk cache or the object store, for keys; " +
+		"those for ranges and compactions are not among them."},
 	{StateEvictions, Counter, perSubtask, "Keys and entries that were forgotten because memory was short."},
 	{StateKeys, Gauge, perSubtask, "Keys in the hot tables."},
 	{StateMemory, Gauge, perSubtask, "Memory of the hot tables."},
@@ -103,6 +114,17 @@ var All = []Metric{
 	{BlockMisses, Counter, nil, "Blocks not found there; a read that then asks the store counts its block twice."},
 	{BlockLimit, Gauge, nil, "The size that the block cache may have."},
 	{BlockBytes, Gauge, nil, "The size that it has."},
+
+	{DiskHits, Counter, nil, "Reads of tables that the disk cache answered; those of compactions are not counted."},
+	{DiskMisses, Counter, nil, "Reads for which the object store was asked, in whole or in part."},
+	{DiskHitBytes, Counter, nil, "Bytes that these reads got from the disk."},
+	{DiskMissBytes, Counter, nil, "Bytes that they got from the object store."},
+	{DiskBytes, Gauge, nil, "Bytes of tables in the disk cache."},
+	{DiskLimit, Gauge, nil, "The size that the disk cache may have; 0 without one."},
+	{DiskEvictions, Counter, nil, "Chunks that went to make room."},
+	{DiskUnkept, Counter, nil, "Chunks that were not kept, because the disk was too slow or full."},
+	{DiskFailures, Counter, nil, "Errors of the disk."},
+	{DiskCorrupt, Counter, nil, "Chunks whose checksum was wrong; the store was asked instead."},
 
 	{ObjectRequests, Counter, perOperation, "Requests to the object store."},
 	{ObjectErrors, Counter, perOperation, "Requests that failed; a refusal is no failure."},

@@ -9,6 +9,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -106,11 +107,18 @@ func (s *Store) BeginTerm(ctx context.Context) (uint64, error) {
 	}
 	head := s.head
 	head.Term++
-	head.Claim = claim
+	head.Claim, head.Origin = claim, cmp.Or(head.Origin, claim)
 	if err := s.swap(ctx, head); err != nil {
 		return 0, err
 	}
 	return head.Term, nil
+}
+
+// Origin is the same for all terms of a state, and different for every state. It is known when a term has begun.
+func (s *Store) Origin() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head.Origin
 }
 
 // swap replaces the head. The mutex is held.

@@ -336,3 +336,28 @@ func TestAnUnreadableStoreIsNotAnEmptyOne(t *testing.T) {
 		t.Errorf("retained: %v", err)
 	}
 }
+
+func TestTheOriginIsThatOfTheStateAndNotOfThePlace(t *testing.T) {
+	seen := map[string]bool{}
+	for range 3 {
+		objects := mem.New() // at the same place as the one before, which has been deleted
+		var origin string
+		for term := range 3 {
+			s, err := Open(t.Context(), objects, "job")
+			if err == nil {
+				_, err = s.BeginTerm(t.Context())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if term > 0 && s.Origin() != origin {
+				t.Errorf("term %d has the origin %q, the first %q", term, s.Origin(), origin)
+			}
+			origin = s.Origin()
+		}
+		if origin == "" || seen[origin] {
+			t.Errorf("origin %q, after %v", origin, seen)
+		}
+		seen[origin] = true
+	}
+}

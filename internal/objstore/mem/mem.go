@@ -41,29 +41,35 @@ func (s *Store) Clone() *Store {
 
 // ReadAt implements objstore.Store.
 func (s *Store) ReadAt(ctx context.Context, name string, p []byte, off int64) error {
-	data, _, err := s.Get(ctx, name)
+	c, err := s.content(ctx, name)
 	if err != nil {
 		return err
 	}
-	if off < 0 || off > int64(len(data)-len(p)) {
-		return fmt.Errorf("read %d bytes at %d of %s: it has %d bytes", len(p), off, name, len(data))
+	if off < 0 || off > int64(len(c.data)-len(p)) {
+		return fmt.Errorf("read %d bytes at %d of %s: it has %d bytes", len(p), off, name, len(c.data))
 	}
-	copy(p, data[off:])
+	copy(p, c.data[off:])
 	return nil
 }
 
 // Get implements objstore.Store. The bytes are the caller's.
 func (s *Store) Get(ctx context.Context, name string) ([]byte, objstore.Version, error) {
+	c, err := s.content(ctx, name)
+	return bytes.Clone(c.data), c.version, err
+}
+
+// content returns what an object holds, which nobody changes: an object is replaced as a whole.
+func (s *Store) content(ctx context.Context, name string) (content, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, "", err
+		return content{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, ok := s.objects[name]
 	if !ok {
-		return nil, "", fmt.Errorf("get %s: %w", name, objstore.ErrNotFound)
+		return content{}, fmt.Errorf("get %s: %w", name, objstore.ErrNotFound)
 	}
-	return bytes.Clone(c.data), c.version, nil
+	return c, nil
 }
 
 // Stat implements objstore.Store.

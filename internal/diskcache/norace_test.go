@@ -1,0 +1,8 @@
+//go:build !race
+
+package diskcache
+
+const (
+	raceEnabled = false
+	histories   = 4
+)

@@ -1,0 +1,8 @@
+//go:build race
+
+package diskcache
+
+const (
+	raceEnabled = true
+	histories   = 1
+)

@@ -12,13 +12,14 @@ func (a *attempt) metrics() []metric.Sample {
 	tasks := a.worker.Metrics()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.ofTasks = slices.Clip(tasks)
+	a.ofTasks = tasks
 	return a.run.metrics()
 }
 
 // metrics are the samples of the run, beside those of the last attempt. It needs what guards the result.
 func (r *run) metrics() []metric.Sample {
-	all := append(r.ofTasks, r.metered.Samples()...)
+	all := slices.Concat(r.ofTasks, r.metered.Samples(), r.scheduled.Samples())
+	all = append(all, metric.Sample{Name: metric.CompactionPauses, Value: r.resources.Paused().Seconds()})
 	blocks, disk := r.resources.Blocks(), r.disk.Metrics()
 	hits, misses := blocks.Counts()
 	for _, s := range []struct {

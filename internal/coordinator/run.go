@@ -20,6 +20,7 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/metered"
 	"github.com/aquifer-stream/aquifer/internal/objstore/patient"
+	"github.com/aquifer-stream/aquifer/internal/objstore/scheduled"
 	"github.com/aquifer-stream/aquifer/internal/plan"
 	"github.com/aquifer-stream/aquifer/internal/worker"
 )
@@ -85,7 +86,8 @@ const (
 // run is a job being run.
 type run struct {
 	Config
-	metered   *metered.Store // Objects
+	metered   *metered.Store
+	scheduled *scheduled.Store // over metered: Objects
 	store     *store.Store
 	disk      *diskcache.Cache // nil for none
 	cached    *diskcache.Store // Objects, as tasks see them
@@ -109,7 +111,11 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 	}
 	r := &run{Config: c, metered: metered.New(c.Objects), begin: time.Now()}
 	r.last.Watermark = flow.NoTime
-	r.Objects = r.metered
+	if r.scheduled, err = scheduled.New(r.metered, limits); err != nil {
+		return r.result, err
+	}
+	r.Objects = r.scheduled
+	ctx = objstore.For(ctx, objstore.Checkpoint) // what the run itself asks for; tasks read for records
 	var events sync.Mutex
 	r.OnEvent = func(e Event) {
 		events.Lock()
@@ -139,6 +145,17 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 	defer r.manageMemory(ctx)()
 	err = r.attempts(ctx, manifest)
 	return r.result, err
+}
+
+// limits are how many requests to the object store may be under way. Reads of records find most of the room free.
+var limits = scheduled.Limits{
+	Total: parallelReads + 32,
+	Most: [objstore.Purposes]int{
+		objstore.Record: parallelReads, objstore.Checkpoint: 64, objstore.Compaction: 16, objstore.WarmUp: 4,
+	},
+	Least: [objstore.Purposes]int{
+		objstore.Record: 64, objstore.Checkpoint: 8, objstore.Compaction: 2, objstore.WarmUp: 4,
+	},
 }
 
 // openResources opens what the shards of the process share. Half of the processors are left to the tasks.
@@ -253,7 +270,7 @@ func (r *run) attempt(ctx context.Context, m *checkpoint.Manifest, n int) (err e
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w, err := worker.New(ctx, worker.Config{
+	w, err := worker.New(objstore.For(ctx, objstore.Record), worker.Config{
 		Plan: r.Plan, Objects: r.cached, Incarnation: checkpoint.Incarnation(r.term, n), Restore: m,
 		Resources: r.resources, MaxDirty: r.MaxDirty, Budget: r.Budget,
 		Credit: channelCredit, FlushAfter: r.FlushAfter, Listener: a,

@@ -20,12 +20,16 @@
 //
 // And of shards:
 //
-//   - Ingest, Export and OpenShard make no request to the object store, whatever the size of the state.
+//   - Ingest, Export and OpenShard make no request of their own to the object store, whatever the size of the state.
 //   - A list has all of the ingestions that returned before it and nothing of later ones. It stays readable for
 //     as long as its objects are there: no object is ever changed, and none is deleted by a shard.
 //   - Two shards write under different prefixes, so shards opened from one list do not disturb one another.
 //   - What is read is what was written: every block has a checksum, and damage is an error of kind base.Corrupt
 //     that names the object, from a read at once, from a compaction at the next Ingest or Export.
 //   - A store that fails makes reads fail and compactions wait, with growing pauses; the shard itself goes on.
+//   - Compactions give way to what else wants a processor, for as long as they computed, and less the deeper L0 is.
+//     L0 has at most deepest sublevels: Ingest waits for compactions before it has more, these are then as urgent as
+//     a checkpoint and do not give way, and the wait ends with the context.
+//   - No read waits for Warm, but for one request that both make.
 //   - No goroutine of a shard is left after Close, none of Resources after its Close.
 package lsm

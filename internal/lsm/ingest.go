@@ -10,7 +10,8 @@ import (
 // Ingest makes tables a part of the state, of each only what lies within the shard's range. Tables come in
 // order, oldest first, and a call has those of whole epochs. No object is read or written: the tables are
 // referred to. After an error some of them may be in; to go on, the same tables are ingested again. Damage that
-// a compaction has found is returned here, as an error of kind base.Corrupt.
+// a compaction has found is returned here, as an error of kind base.Corrupt. It waits while more tables are unmerged
+// than a read should look into.
 func (s *Shard) Ingest(ctx context.Context, tables []TableInfo) error {
 	s.ingesting.Lock()
 	defer s.ingesting.Unlock()
@@ -19,6 +20,9 @@ func (s *Shard) Ingest(ctx context.Context, tables []TableInfo) error {
 			return err
 		}
 		for _, group := range disjoint(s.clips(tables)) {
+			if err := s.room(ctx); err != nil {
+				return err
+			}
 			if err := s.ingest(ctx, group); err != nil {
 				return err
 			}
@@ -87,6 +91,6 @@ func (s *Shard) ingest(ctx context.Context, tables []TableInfo) (err error) {
 	}
 	s.turns.deepen(1)
 	_, err = s.db.IngestExternalFiles(ctx, external)
-	s.turns.is(s.db.Metrics().Levels[0].Sublevels)
+	_ = s.sublevels() // tells the scheduler
 	return err
 }

@@ -1,5 +1,7 @@
 package lsm
 
+import "time"
+
 // Metrics is what a shard does and is, since it was opened.
 type Metrics struct {
 	// Tables is the number of tables in the tree, L0Tables of those in its first level, L0Sublevels how many
@@ -7,6 +9,10 @@ type Metrics struct {
 	Tables, L0Tables, L0Sublevels, Levels int64
 	// Bytes is the size of the state, in part estimated.
 	Bytes int64
+	// Debt is about how many bytes compactions have to write until the tree is in shape.
+	Debt int64
+	// IngestWait is for how long Ingest has waited for compactions.
+	IngestWait time.Duration
 	// Compactions is the number of compactions that have succeeded, CompactionIn and CompactionOut their bytes read
 	// and written, IngestedBytes those of the tables taken in.
 	Compactions, CompactionIn, CompactionOut, IngestedBytes int64
@@ -15,6 +21,8 @@ type Metrics struct {
 	// KeysRead is the number of keys that Read has looked for, KeysFromStore of those that led to requests to the
 	// object store, ReadRequests that of these requests.
 	KeysRead, KeysFromStore, ReadRequests int64
+	// WarmTables is the number of tables that Warm has opened, WarmFailures of those that it could not.
+	WarmTables, WarmFailures int64
 	// Trouble is the error of the last compaction; nil if it succeeded.
 	Trouble error
 }
@@ -25,7 +33,8 @@ func (s *Shard) Metrics() (m Metrics) {
 		defer s.recovered(&err)
 		p := s.db.Metrics()
 		m.L0Tables, m.L0Sublevels = p.Levels[0].TablesCount, int64(p.Levels[0].Sublevels)
-		m.Levels = int64(p.ReadAmp())
+		m.Levels, m.Debt = int64(p.ReadAmp()), int64(p.Compact.EstimatedDebt)
+		m.IngestWait = time.Duration(s.waited.Load())
 		m.CacheHits, m.CacheMisses = p.BlockCache.Hits, p.BlockCache.Misses
 		for _, l := range p.Levels {
 			m.Tables += l.TablesCount
@@ -35,6 +44,7 @@ func (s *Shard) Metrics() (m Metrics) {
 			m.IngestedBytes += int64(l.TableBytesIngested)
 		}
 		m.KeysRead, m.KeysFromStore, m.ReadRequests = s.keysRead.Load(), s.fromStore.Load(), s.requests.Load()
+		m.WarmTables, m.WarmFailures = s.warming.tables.Load(), s.warming.failed.Load()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		m.Compactions, m.Trouble = s.compactions, s.trouble

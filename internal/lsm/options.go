@@ -62,5 +62,5 @@ func (silent) Infof(string, ...any)  {}
 func (silent) Errorf(string, ...any) {}
 
 // Fatalf must not return: Pebble has found that it cannot go on. In a call of a shard the panic becomes an
-// error; in a compaction there is nobody to give an error to, and the process ends.
+// error; a compaction runs on a goroutine that has only frames of Pebble, so nobody can recover it and the process ends.
 func (silent) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }

@@ -32,6 +32,7 @@ const (
 // the store: opening a table costs no request of its own.
 type files struct {
 	ctx     context.Context // ends with the shard; for requests of compactions, which have no context
+	turns   *turns
 	objects objstore.Store
 	prefix  string // of own objects, with a slash
 
@@ -39,6 +40,14 @@ type files struct {
 	known   map[string]Object
 	unused  []string // own objects that Pebble has deleted and nobody has been told of
 	deleted []string // those that are still known: a list may be about to name them
+}
+
+// compaction is the context of a compaction's requests. One that an ingestion waits for is as urgent as what ingests.
+func (f *files) compaction() context.Context {
+	if f.turns.isPressed() {
+		return objstore.For(f.ctx, objstore.Checkpoint)
+	}
+	return objstore.For(f.ctx, objstore.Compaction)
 }
 
 // add makes objects known.
@@ -140,9 +149,9 @@ func (s *storage) CreateObject(name string) (io.WriteCloser, error) {
 		return noObject{}, nil
 	}
 	name = s.prefix + name
-	w, err := s.files.objects.Create(s.files.ctx, name)
+	w, err := s.files.objects.Create(s.files.compaction(), name)
 	if err != nil {
-		return nil, err
+		return nil, transient(err)
 	}
 	return &output{files: s.files, object: &object{name: name, w: w}}, nil
 }
@@ -170,15 +179,15 @@ func (r *reader) ReadAt(ctx context.Context, p []byte, off int64) error {
 		return errNotCached
 	}
 	if ctx.Done() == nil {
-		ctx = r.files.ctx
+		ctx = r.files.compaction()
 	}
-	noteRequest(ctx)
+	noteRequest(ctx, len(p))
 	err := r.files.objects.ReadAt(objstore.Sized(ctx, r.Bytes), r.Name, p, off)
 	if errors.Is(err, objstore.ErrNotFound) {
 		return base.Errorf(base.Corrupt, "table %s is missing: %w", r.Name, err)
 	}
 	if err != nil {
-		return err
+		return transient(err)
 	}
 	return r.checkFooter(p, off)
 }
@@ -219,7 +228,8 @@ func (o *output) Write(p []byte) (int, error) {
 	if o.err != nil {
 		return 0, o.err
 	}
-	if o.err = o.object.Write(p); o.err != nil {
+	if err := o.object.Write(p); err != nil {
+		o.err = transient(err)
 		o.object.Abort()
 		return 0, o.err
 	}
@@ -240,7 +250,7 @@ func (o *output) Close() error {
 	}
 	if err := o.object.Finish(); err != nil {
 		o.files.markUnused(o.object.name) // it may be there nevertheless
-		return err
+		return transient(err)
 	}
 	o.files.add(Object{o.object.name, o.object.written.Load(), o.object.crc})
 	return nil

@@ -2,6 +2,8 @@ package lsm
 
 import (
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -17,7 +19,11 @@ type Resources struct {
 	tables  *pebble.FileCache
 	readers chan struct{} // one element a busy reader
 
-	tune func(*pebble.Options) // tests make trees of little data deep
+	tune   func(*pebble.Options) // tests make trees of little data deep
+	wanted func() bool           // instead of asking whether processors are wanted, in tests
+
+	pauses pauses
+	warmed atomic.Int64 // bytes that shards have loaded ahead
 
 	mu      sync.Mutex
 	free    int             // compactions that may start
@@ -56,6 +62,9 @@ func NewResources(objects objstore.Store, blockCacheBytes int64, readers, compac
 
 // Blocks is the memory for blocks.
 func (r *Resources) Blocks() *BlockCache { return r.blocks }
+
+// Paused is for how long compactions have given way to others that wanted a processor.
+func (r *Resources) Paused() time.Duration { return time.Duration(r.pauses.nanos.Load()) }
 
 // Close frees the caches. All shards must be closed.
 func (r *Resources) Close() {

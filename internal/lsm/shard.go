@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -27,7 +28,10 @@ type Shard struct {
 	cancel context.CancelFunc // ends the requests of compactions
 	cold   cold
 	tiers
-	ingesting sync.Mutex // Ingest and Export one at a time
+	warming
+	compacted signal       // of a compaction that has ended, well or not
+	waited    atomic.Int64 // nanoseconds that ingestions waited for compactions
+	ingesting sync.Mutex   // Ingest and Export one at a time
 
 	open   sync.RWMutex // held for reading while the database is used
 	db     *pebble.DB
@@ -55,9 +59,9 @@ func OpenShard(ctx context.Context, res *Resources, prefix string, r Range, from
 		return nil, err
 	}
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Shard{res: res, turns: &turns{res: res}, r: r, cancel: cancel}
+	s := &Shard{res: res, turns: &turns{res: res, ended: inner.Done()}, r: r, cancel: cancel}
 	s.files = &files{
-		ctx: objstore.For(inner, objstore.Compaction), objects: res.objects,
+		ctx: inner, turns: s.turns, objects: res.objects,
 		prefix: prefix + "/", known: map[string]Object{},
 	}
 	for _, o := range state.objects {
@@ -72,7 +76,7 @@ func OpenShard(ctx context.Context, res *Resources, prefix string, r Range, from
 		cancel()
 		return nil, err
 	}
-	s.turns.is(s.db.Metrics().Levels[0].Sublevels)
+	_ = s.sublevels() // tells the scheduler
 	return s, nil
 }
 
@@ -98,6 +102,7 @@ func (s *Shard) Close() (err error) {
 		return nil
 	}
 	s.closed = true
+	s.cool()
 	defer s.recovered(&err)
 	return s.db.Close()
 }
@@ -145,28 +150,45 @@ func (s *Shard) objectName(path string) string {
 func (s *Shard) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		// The error goes to whoever has read. Without this, Pebble would end the process.
-		DataCorruption: func(pebble.DataCorruptionInfo) {},
-		BackgroundError: func(err error) {
-			s.turns.failed()
-			err = s.explain(err)
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.trouble = err
-			if base.KindOf(err) == base.Corrupt {
-				s.damage = err
-			}
-		},
+		DataCorruption:  func(pebble.DataCorruptionInfo) {},
+		BackgroundError: s.failed,
 		CompactionEnd: func(info pebble.CompactionInfo) {
 			if info.Err == nil {
 				s.turns.succeeded()
 				s.turns.compacted(info)
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				s.trouble = nil
-				s.compactions++
+				s.succeeded()
+			} else if errors.Is(info.Err, pebble.ErrCancelledCompaction) && !s.disturbed(info.Err) {
+				s.failed(info.Err) // of which Pebble does not speak otherwise
 			}
 		},
 	}
+}
+
+// disturbed reports whether a compaction has failed because of another's context: both waited for one table.
+func (s *Shard) disturbed(err error) bool {
+	ended := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, errNotCached) || ended && s.files.ctx.Err() == nil
+}
+
+func (s *Shard) succeeded() {
+	s.mu.Lock()
+	s.trouble = nil
+	s.compactions++
+	s.mu.Unlock()
+	s.compacted.change()
+}
+
+// failed notes the error of a compaction, which is tried again after a pause.
+func (s *Shard) failed(err error) {
+	s.turns.failed()
+	err = s.explain(err)
+	s.mu.Lock()
+	s.trouble = err
+	if base.KindOf(err) == base.Corrupt {
+		s.damage = err
+	}
+	s.mu.Unlock()
+	s.compacted.change()
 }
 
 // damaged returns what a compaction has found.

@@ -12,19 +12,20 @@ type tiers struct {
 	requests  atomic.Int64 // these requests
 }
 
-// asked counts the requests that one goroutine makes of the object store. It travels in a context, because the requests
+// asked counts the requests that one goroutine makes of the object store, and their bytes. It travels in a context, because the requests
 // are made below Pebble.
-type asked struct{ requests int64 }
+type asked struct{ requests, bytes int64 }
 
 type askedKey struct{}
 
 // by returns a context whose requests are counted.
 func (a *asked) by(ctx context.Context) context.Context { return context.WithValue(ctx, askedKey{}, a) }
 
-// noteRequest counts a request made under a context.
-func noteRequest(ctx context.Context) {
+// noteRequest counts a request for so many bytes made under a context.
+func noteRequest(ctx context.Context, bytes int) {
 	if a, ok := ctx.Value(askedKey{}).(*asked); ok {
 		a.requests++
+		a.bytes += int64(bytes)
 	}
 }
 

@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,8 +35,10 @@ type turns struct {
 	timer   *time.Timer // runs during a pause
 	left    bool        // the database is being closed
 	behind  int         // the depth of L0, as far as it is known
+	pressed int         // ingestions that wait for it to become less
 
-	read atomic.Bool // since L0 was compacted
+	ended <-chan struct{} // closed when the shard is
+	read  atomic.Bool     // since L0 was compacted
 }
 
 // A database that nobody reads from, because all that it has is in memory as well, is compacted less often: for
@@ -44,7 +47,7 @@ const idleBehind = 12
 
 // patient reports whether L0 can wait. res.mu is held.
 func (t *turns) patient() bool {
-	return t.behind > 1 && t.behind < idleBehind && !t.read.Load()
+	return t.behind > 1 && t.behind < idleBehind && !t.read.Load() && t.pressed == 0
 }
 
 // reading says that the database is being read from.
@@ -65,6 +68,26 @@ func (t *turns) deepen(sublevels int) {
 func (t *turns) is(sublevels int32) {
 	t.res.mu.Lock()
 	t.behind = int(sublevels)
+	t.res.mu.Unlock()
+	t.res.wake()
+}
+
+// depth is that of L0; without end while an ingestion waits for it.
+func (t *turns) depth() int {
+	t.res.mu.Lock()
+	defer t.res.mu.Unlock()
+	if t.pressed > 0 {
+		return math.MaxInt
+	}
+	return t.behind
+}
+
+func (t *turns) isPressed() bool { return t.depth() == math.MaxInt }
+
+// press says that an ingestion waits for L0 to become less deep, or has ceased to.
+func (t *turns) press(by int) {
+	t.res.mu.Lock()
+	t.pressed += by
 	t.res.mu.Unlock()
 	t.res.wake()
 }
@@ -108,7 +131,7 @@ func (t *turns) TrySchedule() (bool, pebble.CompactionGrantHandle) {
 	t.res.mu.Lock()
 	defer t.res.mu.Unlock()
 	if t.take() {
-		return true, turn{t}
+		return true, t.newTurn()
 	}
 	if !t.left {
 		t.res.waiting[t] = true
@@ -163,14 +186,6 @@ func (t *turns) endPause() {
 		t.timer = nil
 	}
 }
-
-// turn is one granted compaction.
-type turn struct{ *turns }
-
-func (turn) Started()                                          {}
-func (turn) MeasureCPU(pebble.CompactionGoroutineKind)         {}
-func (turn) CumulativeStats(pebble.CompactionGrantHandleStats) {}
-func (t turn) Done()                                           { t.giveBack() }
 
 func (r *Resources) wake() {
 	select {
@@ -242,7 +257,7 @@ func (t *turns) grant() {
 		t.res.mu.Lock()
 		ok := t.take()
 		t.res.mu.Unlock()
-		if ok && !db.Schedule(turn{t}) {
+		if ok && !db.Schedule(t.newTurn()) {
 			t.giveBack()
 		}
 	})

@@ -29,6 +29,11 @@ const (
 	Compactions       = "aquifer_compactions_total"
 	CompactionRead    = "aquifer_compaction_read_bytes_total"
 	CompactionWritten = "aquifer_compaction_written_bytes_total"
+	CompactionDebt    = "aquifer_compaction_debt_bytes"
+	CompactionPauses  = "aquifer_compaction_pause_seconds_total"
+	IngestWait        = "aquifer_ingest_wait_seconds_total"
+	WarmTables        = "aquifer_warm_tables_total"
+	WarmErrors        = "aquifer_warm_errors_total"
 
 	MemoryLimit = "aquifer_memory_limit_bytes"
 	StateLimit  = "aquifer_state_memory_limit_bytes"
@@ -53,6 +58,9 @@ const (
 	ObjectReadBytes    = "aquifer_object_read_bytes_total"
 	ObjectWrittenBytes = "aquifer_object_written_bytes_total"
 	ObjectTime         = "aquifer_object_request_seconds"
+	ObjectWaiting      = "aquifer_object_requests_waiting"
+	ObjectRunning      = "aquifer_object_requests_running"
+	ObjectWaitTime     = "aquifer_object_wait_seconds_total"
 
 	CheckpointsCompleted = "aquifer_checkpoints_completed_total"
 	CheckpointsFailed    = "aquifer_checkpoints_failed_total"
@@ -74,6 +82,7 @@ var (
 	perSubtask   = []string{"operator", "subtask"}
 	perTier      = []string{"operator", "subtask", "tier"}
 	perOperation = []string{"operation"}
+	perPurpose   = []string{"purpose"}
 )
 
 // All are the metrics, in the order in which they are documented.
@@ -107,6 +116,11 @@ var All = []Metric{
 	{Compactions, Counter, perSubtask, "Compactions that have succeeded."},
 	{CompactionRead, Counter, perSubtask, "Bytes that compactions have read."},
 	{CompactionWritten, Counter, perSubtask, "Bytes that compactions have written."},
+	{CompactionDebt, Gauge, perSubtask, "About the bytes that compactions have to write until the tables are in shape."},
+	{IngestWait, Counter, perSubtask, "Time that tables with changes have waited because too many were not merged yet."},
+	{WarmTables, Counter, perSubtask, "Tables whose index and filter were loaded ahead after a restore."},
+	{WarmErrors, Counter, perSubtask, "Tables that could not be loaded ahead; whoever reads them tries again."},
+	{CompactionPauses, Counter, nil, "Time that compactions have given way to what else wanted a processor."},
 
 	{MemoryLimit, Gauge, nil, "The bound on the memory of the process; 0 for none."},
 	{StateLimit, Gauge, nil, "The share of it that hot tables have; 0 for no bound."},
@@ -131,6 +145,10 @@ var All = []Metric{
 	{ObjectReadBytes, Counter, nil, "Bytes read from the object store."},
 	{ObjectWrittenBytes, Counter, nil, "Bytes written to the object store."},
 	{ObjectTime, Histogram, perOperation, "Time from a request to its answer."},
+	{ObjectWaiting, Gauge, perPurpose, "Requests that wait for their turn."},
+	{ObjectRunning, Gauge, perPurpose, "Requests that are under way."},
+	{ObjectWaitTime, Counter, perPurpose, "Time that requests have waited for their turn, and that compactions rested " +
+		"between them to leave the store to others."},
 
 	{CheckpointsCompleted, Counter, nil, "Checkpoints stored by this run."},
 	{CheckpointsFailed, Counter, nil, "Checkpoints given up by this run."},

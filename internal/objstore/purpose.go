@@ -17,6 +17,14 @@ const (
 	WarmUp
 )
 
+// Purposes is how many there are.
+const Purposes = int(WarmUp) + 1
+
+// String is the purpose as the label of metrics has it.
+func (p Purpose) String() string {
+	return [Purposes]string{"record", "checkpoint", "compaction", "warm-up"}[p]
+}
+
 type purposeKey struct{}
 
 // For returns a context whose requests are made for a purpose.

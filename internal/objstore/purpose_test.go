@@ -16,3 +16,13 @@ func TestARequestIsForARecordUnlessItSaysOtherwise(t *testing.T) {
 		t.Errorf("%v, %v", PurposeOf(below), PurposeOf(For(below, WarmUp)))
 	}
 }
+
+func TestPurposesHaveDifferentNames(t *testing.T) {
+	seen := map[string]bool{}
+	for p := range Purpose(Purposes) {
+		seen[p.String()] = true
+	}
+	if len(seen) != Purposes || seen[""] {
+		t.Errorf("%v", seen)
+	}
+}

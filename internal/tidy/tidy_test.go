@@ -26,7 +26,7 @@ var floors = []struct {
 	{"contracts", []string{"flow", "internal/objstore", "internal/checkpoint", "internal/scrape"}},
 	{"records and stores", []string{
 		"internal/record", "internal/objstore/dir", "internal/objstore/mem", "internal/objstore/fault",
-		"internal/objstore/remote", "internal/objstore/patient", "internal/objstore/metered", "internal/diskcache",
+		"internal/objstore/remote", "internal/objstore/patient", "internal/objstore/metered", "internal/diskcache", "internal/objstore/scheduled",
 		"internal/objstore/objstoretest", "internal/checkpoint/store",
 	}},
 	{"clouds", []string{

@@ -135,6 +135,7 @@ func (a *Attempt) Run() error {
 		run(t.Run)
 	}
 	run(a.persister.run)
+	run(a.warm)
 	for _, p := range a.pools {
 		run(p.run)
 	}

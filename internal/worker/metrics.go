@@ -103,5 +103,9 @@ func (l samples) tables(all []metric.Sample, m lsm.Metrics) []metric.Sample {
 	all = l.add(all, metric.IngestedBytes, m.IngestedBytes)
 	all = l.add(all, metric.Compactions, m.Compactions)
 	all = l.add(all, metric.CompactionRead, m.CompactionIn)
-	return l.add(all, metric.CompactionWritten, m.CompactionOut)
+	all = l.add(all, metric.CompactionWritten, m.CompactionOut)
+	all = l.add(all, metric.CompactionDebt, m.Debt)
+	all = append(all, metric.Sample{Name: metric.IngestWait, Labels: l, Value: m.IngestWait.Seconds()})
+	all = l.add(all, metric.WarmTables, m.WarmTables)
+	return l.add(all, metric.WarmErrors, m.WarmFailures)
 }

@@ -139,6 +139,9 @@ func (p *persister) writeSet(ctx context.Context, number int64, batch []writing)
 	p.attempt.garbage.wrote(number, tables)
 	for _, w := range batch {
 		if err := w.shard.Ingest(ctx, tables); err != nil {
+			if ctx.Err() != nil {
+				return nil // it waited for compactions until the end of the attempt
+			}
 			return fmt.Errorf("operator %q: %w", w.shard.uid, err)
 		}
 		w.snapshot.Written()

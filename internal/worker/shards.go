@@ -75,6 +75,20 @@ func tablesOf(l lsm.List) (tables []checkpoint.Table) {
 	return tables
 }
 
+// warm opens the tables of restored shards behind the backs of the tasks, which do not wait for it: what it cannot open
+// is counted.
+func (a *Attempt) warm(ctx context.Context) error {
+	if a.Restore == nil {
+		return nil
+	}
+	for _, s := range a.shards {
+		if s.Warm(ctx) != nil {
+			return nil // only when it is over with the attempt, which has its own error
+		}
+	}
+	return nil
+}
+
 // closeShards frees what the shards hold.
 func (a *Attempt) closeShards() (err error) {
 	for _, s := range a.shards {

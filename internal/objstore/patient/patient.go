@@ -43,7 +43,7 @@ func (s *store) ReadAt(ctx context.Context, name string, p []byte, off int64) er
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return context.Cause(ctx)
+			return ctx.Err() // not its cause: whoever shares the read may try again
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,17 +31,24 @@ func TestKilledJobsWriteWhatAnUndisturbedRunWrites(t *testing.T) {
 	})
 }
 
-// With a small part of its state in memory and the rest on a real S3 server, a job is as right as in a directory.
+// With a small part of its state in memory, some in a disk cache and the rest on a real S3 server, a job is as right as
+// in a directory.
 func TestKilledJobsOnAnObjectStoreWriteWhatAnUndisturbedRunWrites(t *testing.T) {
 	n := killsOf(t)
 	server := gateway.Start(t)
 	server.Setenv(t)
+	caches := t.TempDir()
 	var bounded []Program
 	for _, p := range programs(t, n) {
 		inner := p.Command
 		p.Command = func(place, out string) *exec.Cmd {
 			c := inner(place, out)
 			c.Args = append(c.Args, "--memory", memoryOf[p.Name], "--max-parallelism", "8")
+			if !strings.Contains(place, "://") {
+				return c
+			}
+			cache := filepath.Join(caches, url.PathEscape(place)) // which a process that is killed leaves to the next
+			c.Args = append(c.Args, "--cache", cache, "--cache-size", "10000000")
 			return c
 		}
 		if p.Name != "q5" { // whose state is never large

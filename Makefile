@@ -2,7 +2,7 @@
 GO ?= go
 RACE = ./internal/... ./connector/... ./flow ./state ./window .
 
-.PHONY: build test race lint bench soak metamorphic counts
+.PHONY: build test race lint bench soak metamorphic counts expiry
 
 build:
 	CGO_ENABLED=0 $(GO) build -o aquifer ./cmd/aquifer
@@ -32,3 +32,7 @@ metamorphic:
 # Uploads, requests and tables of a state of 1 GB.
 counts:
 	$(GO) test ./internal/lsm -run TestCounts -counts.gigabyte -timeout 30m -v
+
+# Ten million keys expire: what the tables take before and after two sweeps, and what these read.
+expiry:
+	$(GO) test ./internal/keyed -run TestTheSpaceOfMany -expiry.keys=10000000 -timeout 30m -v

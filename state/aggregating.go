@@ -3,14 +3,13 @@ package state
 import (
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
-	"github.com/aquifer-stream/aquifer/internal/keyed"
 )
 
 // Aggregating is an accumulator of type Acc for each key, to which rows of type In are added without it being
 // read: a key whose accumulator is not in memory costs no more than one whose accumulator is. Only Get reads; it
 // makes the result, of type Out.
 type Aggregating[In, Acc, Out any] struct {
-	sum *keyed.Sum[Acc]
+	sum sum[Acc]
 	agg flow.Aggregator[In, Acc, Out]
 	row *In  // the row being added: one that is passed on by address would be garbage
 	acc *Acc // the accumulator that a result is made of
@@ -21,7 +20,7 @@ type Aggregating[In, Acc, Out any] struct {
 // slices, maps and pointers of an accumulator lead to, which is shared. The name is the state's identity within
 // the operator. NewAggregating fails if Acc cannot be encoded or the name is taken.
 func NewAggregating[In, Acc, Out any](
-	s *Scope, name string, agg flow.Aggregator[In, Acc, Out],
+	s *Scope, name string, agg flow.Aggregator[In, Acc, Out], options ...Option,
 ) (Aggregating[In, Acc, Out], error) {
 	var none Aggregating[In, Acc, Out]
 	if err := s.check(name); err != nil {
@@ -30,7 +29,7 @@ func NewAggregating[In, Acc, Out any](
 	if agg.Add == nil || agg.Merge == nil || agg.Result == nil {
 		return none, base.Errorf(base.Config, "state %q: its aggregator needs the functions Add, Merge and Result", name)
 	}
-	sum, err := keyed.NewSum(s.store, name, agg.Merge)
+	sum, err := newSum(s, name, agg.Merge, options)
 	return Aggregating[In, Acc, Out]{sum, agg, new(In), new(Acc)}, err
 }
 
@@ -40,10 +39,13 @@ func (a Aggregating[In, Acc, Out]) Add(ctx *flow.Context, row In) error {
 	if !active {
 		return flow.ErrOutsideCall
 	}
-	acc, _ := a.sum.Part(keyed.Slot(slot))
+	acc, _, err := a.sum.part(slot)
+	if err != nil {
+		return err
+	}
 	*a.row = row
 	a.agg.Add(acc, a.row)
-	a.sum.Keep(acc)
+	a.sum.keep(acc)
 	return nil
 }
 
@@ -53,7 +55,7 @@ func (a Aggregating[In, Acc, Out]) Get(ctx *flow.Context) (result Out, ok bool, 
 	if !active {
 		return result, false, flow.ErrOutsideCall
 	}
-	acc, ok, err := a.sum.Get(keyed.Slot(slot))
+	acc, ok, err := a.sum.get(slot)
 	if ok {
 		*a.acc = *acc
 		result = a.agg.Result(a.acc)
@@ -67,5 +69,5 @@ func (a Aggregating[In, Acc, Out]) Clear(ctx *flow.Context) error {
 	if !active {
 		return flow.ErrOutsideCall
 	}
-	return a.sum.Clear(keyed.Slot(slot))
+	return a.sum.clear(slot)
 }

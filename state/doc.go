@@ -14,6 +14,10 @@
 //		return d.seen.Set(ctx, e.ID)
 //	}
 //
+// A state that is not needed for ever is given a time-to-live, and then frees memory and store by itself:
+//
+//	d.seen, err = state.NewValue[int64](s, "seen", state.TTL(24*time.Hour))
+//
 // What always holds:
 //
 //   - A state belongs to one operator and one key: the key of the record or timer being processed.
@@ -23,5 +27,7 @@
 //     Aggregating, and to set or remove an entry of a map needs nothing to be read.
 //   - Every access is a point where records of other keys may run: what a function keeps in fields of its own
 //     across one is shared between records.
+//   - A state with a time-to-live (TTL) never shows what has expired, and never loses what has not. Windows and
+//     timers have none.
 //   - The name of a state is its identity in checkpoints; its type may gain, lose and reorder fields.
 package state

@@ -11,17 +11,30 @@ import (
 // List is a list of rows of type V for each key. To append costs the same however long the list is, and reads
 // nothing; to read it brings all of it into memory.
 type List[V any] struct {
-	rows *keyed.List[V]
+	rows  *keyed.List[V]
+	timed *keyed.TimedList[V] // instead, with a time-to-live
 }
 
 // NewList declares a list. The name is its identity within the operator. It fails if the type cannot be encoded
 // or the name is taken.
-func NewList[V any](s *Scope, name string) (List[V], error) {
+func NewList[V any](s *Scope, name string, options ...Option) (l List[V], err error) {
 	if err := s.check(name); err != nil {
-		return List[V]{}, err
+		return l, err
 	}
-	l, err := keyed.NewList[V](s.store, name)
-	return List[V]{l}, err
+	if ttl, ok := ttlOf(options); ok {
+		l.timed, err = keyed.NewTimedList[V](s.store, name, ttl)
+	} else {
+		l.rows, err = keyed.NewList[V](s.store, name)
+	}
+	return l, err
+}
+
+func (l List[V]) append(slot uint32, row *V) {
+	if l.timed != nil {
+		l.timed.Append(keyed.Slot(slot), row)
+	} else {
+		l.rows.Append(keyed.Slot(slot), row)
+	}
 }
 
 // Append puts a row at the end of the key's list.
@@ -30,7 +43,7 @@ func (l List[V]) Append(ctx *flow.Context, row V) error {
 	if !active {
 		return flow.ErrOutsideCall
 	}
-	l.rows.Append(keyed.Slot(slot), &row)
+	l.append(slot, &row)
 	return nil
 }
 
@@ -41,7 +54,7 @@ func (l List[V]) AppendAll(ctx *flow.Context, rows []V) error {
 		return flow.ErrOutsideCall
 	}
 	for i := range rows {
-		l.rows.Append(keyed.Slot(slot), &rows[i])
+		l.append(slot, &rows[i])
 	}
 	return nil
 }
@@ -53,6 +66,10 @@ func (l List[V]) All(ctx *flow.Context) (iter.Seq[V], error) {
 	if !active {
 		return nil, flow.ErrOutsideCall
 	}
+	if l.timed != nil {
+		rows, err := l.timed.All(keyed.Slot(slot))
+		return slices.Values(rows), err
+	}
 	rows, err := l.rows.All(keyed.Slot(slot))
 	return slices.Values(rows), err
 }
@@ -63,6 +80,9 @@ func (l List[V]) Len(ctx *flow.Context) (int, error) {
 	if !active {
 		return 0, flow.ErrOutsideCall
 	}
+	if l.timed != nil {
+		return l.timed.Len(keyed.Slot(slot))
+	}
 	return l.rows.Len(keyed.Slot(slot))
 }
 
@@ -71,6 +91,9 @@ func (l List[V]) Clear(ctx *flow.Context) error {
 	slot, active := ctx.Slot()
 	if !active {
 		return flow.ErrOutsideCall
+	}
+	if l.timed != nil {
+		return l.timed.Clear(keyed.Slot(slot))
 	}
 	return l.rows.Clear(keyed.Slot(slot))
 }

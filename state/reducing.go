@@ -3,13 +3,12 @@ package state
 import (
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
-	"github.com/aquifer-stream/aquifer/internal/keyed"
 )
 
 // Reducing is one value of type V for each key, which is added to without being read: a key whose value is not in
 // memory costs no more than one whose value is. Only Get reads.
 type Reducing[V any] struct {
-	sum    *keyed.Sum[V]
+	sum    sum[V]
 	reduce func(into, v *V)
 	row    *V // the value being added: one that is passed on by address would be garbage
 }
@@ -19,7 +18,9 @@ type Reducing[V any] struct {
 // what is stored; must not use state; and must not change what slices, maps and pointers of either lead to, which
 // is shared. The name is the state's identity within the operator. NewReducing fails if the type cannot be
 // encoded or the name is taken.
-func NewReducing[V any](s *Scope, name string, reduce func(into, v *V)) (Reducing[V], error) {
+func NewReducing[V any](
+	s *Scope, name string, reduce func(into, v *V), options ...Option,
+) (Reducing[V], error) {
 	if err := s.check(name); err != nil {
 		return Reducing[V]{}, err
 	}
@@ -27,7 +28,7 @@ func NewReducing[V any](s *Scope, name string, reduce func(into, v *V)) (Reducin
 		return Reducing[V]{}, base.Errorf(base.Config,
 			"state %q: it has no function that adds values: give it one", name)
 	}
-	sum, err := keyed.NewSum(s.store, name, reduce)
+	sum, err := newSum(s, name, reduce, options)
 	return Reducing[V]{sum, reduce, new(V)}, err
 }
 
@@ -37,14 +38,17 @@ func (r Reducing[V]) Add(ctx *flow.Context, v V) error {
 	if !active {
 		return flow.ErrOutsideCall
 	}
-	into, made := r.sum.Part(keyed.Slot(slot))
+	into, made, err := r.sum.part(slot)
+	if err != nil {
+		return err
+	}
 	if made {
 		*into = v
 	} else {
 		*r.row = v
 		r.reduce(into, r.row)
 	}
-	r.sum.Keep(into)
+	r.sum.keep(into)
 	return nil
 }
 
@@ -54,7 +58,7 @@ func (r Reducing[V]) Get(ctx *flow.Context) (value V, ok bool, err error) {
 	if !active {
 		return value, false, flow.ErrOutsideCall
 	}
-	v, ok, err := r.sum.Get(keyed.Slot(slot))
+	v, ok, err := r.sum.get(slot)
 	if ok {
 		value = *v
 	}
@@ -67,5 +71,5 @@ func (r Reducing[V]) Clear(ctx *flow.Context) error {
 	if !active {
 		return flow.ErrOutsideCall
 	}
-	return r.sum.Clear(keyed.Slot(slot))
+	return r.sum.clear(slot)
 }

@@ -11,6 +11,9 @@ type Counts struct {
 	Reads, Scans int64
 	// Evicted is the number of keys, entries and accumulators that were forgotten for want of memory.
 	Evicted int64
+	// Expired is the number of values, map entries, parts of lists and accumulators that were removed because their
+	// time was over.
+	Expired int64
 }
 
 // Counts returns what the store has done so far.

@@ -23,6 +23,17 @@
 // time are in memory. Lists and sums are added to unread: what they are given is a part of its own below, ordered
 // by a sequence that ascends over restores too.
 //
+// # What expires
+//
+// A state may have a time-to-live. Its values have a time at which they expire, in memory beside the value, below
+// before it; reads pass by what has expired. The time is what the store was told last. Sweep removes what has expired
+// from memory, a part at a time. What is below and not in memory is found by who sweeps the tables and comes as
+// suspects to Expire, which looks each up as any key and removes what has really expired: a tombstone goes into the
+// next snapshot.
+//
+// A list's rows expire one by one, and the chunk with the last of its rows. A sum's parts say since when they are
+// there and when the whole expires: who merges two finds out whether the first had expired before the second began.
+//
 // # What always holds
 //
 //   - A store belongs to one goroutine at a time. A Frozen, and nothing else, may be used by another meanwhile.
@@ -38,8 +49,12 @@
 //   - What memory has goes before what is below, a tombstone included. A pane made again after a drop is not
 //     evicted before the drop is written: the tables below still have the old one.
 //   - The slots of a batch stay where they are until the next Lookup.
+//   - A live key is never removed because an old version of it has expired: what is in memory decides, and then the
+//     newest value below, whatever a sweep has seen.
+//   - A value written without an expiry that is read with a time-to-live has it begin then; one written with an
+//     expiry that is read without a time-to-live has none.
 //   - A read that fails leaves nothing behind that could be taken for absent.
 //   - A value below begins with the number of the schema it was written with, so that a state whose type has
-//     changed is read and never written again for that. There are numbers for 256.
+//     changed is read and never written again for that. There are numbers for 128.
 //   - A hit allocates nothing and encodes nothing; nor does an addition to a list or a sum read anything.
 package keyed

@@ -25,6 +25,8 @@ type List[V any] struct {
 // chunk is a part of a list. A snapshot may share its bytes: they are appended to and never changed.
 type chunk[V any] struct {
 	rows  uint32
+	timed bool   // whether each row begins with when it expires, in eight bytes
+	until int64  // when the last one does, or zero
 	bytes []byte // for each row its length and itself
 	// older reads rows of an earlier schema; nil for those of the present one.
 	older decoder[V]
@@ -42,23 +44,32 @@ const chunkBytes = 4 << 10
 
 // NewList adds lists to a store.
 func NewList[V any](r Registry, name string) (*List[V], error) {
+	l, err := newList[V](r, name, nil)
+	if err != nil {
+		return nil, err
+	}
+	return l, l.chunks.core.add(l.chunks)
+}
+
+// newList returns a list that is not in the store yet.
+func newList[V any](r Registry, name string, until func(*chunk[V]) *int64) (*List[V], error) {
 	rows, err := newEncoding[V](name)
 	if err != nil {
 		return nil, err
 	}
-	values, err := versionsOf(encoding[chunk[V]]{rows.schema, appendChunk[V], rows.chunksFor})
+	values, err := versionsOf(encoding[chunk[V]]{rows.schema, appendChunk[V], rows.chunksFor, until})
 	if err != nil {
 		return nil, err
 	}
 	l := &List[V]{rows: rows}
-	if l.decode, err = rows.decoderFor(rows.schema); err != nil {
+	if l.decode, err = rows.decoderFor(rows.schema, false); err != nil {
 		return nil, err
 	}
 	if l.chunks, err = newMap[uint64](r, name, "list", values); err != nil {
 		return nil, err
 	}
 	l.chunks.weigh = func(c *chunk[V]) int64 { return int64(cap(c.bytes)) }
-	return l, l.chunks.core.add(l.chunks)
+	return l, nil
 }
 
 func appendChunk[V any](dst []byte, c *chunk[V]) []byte {
@@ -66,11 +77,11 @@ func appendChunk[V any](dst []byte, c *chunk[V]) []byte {
 }
 
 // chunksFor returns the decoder for chunks whose rows have a schema.
-func (e encoding[V]) chunksFor(schema string) (decoder[chunk[V]], error) {
+func (e encoding[V]) chunksFor(schema string, expires bool) (decoder[chunk[V]], error) {
 	var older decoder[V]
 	if schema != e.schema {
 		var err error
-		if older, err = e.decoderFor(schema); err != nil {
+		if older, err = e.decoderFor(schema, false); err != nil {
 			return nil, err
 		}
 	}
@@ -79,18 +90,30 @@ func (e encoding[V]) chunksFor(schema string) (decoder[chunk[V]], error) {
 		if n <= 0 || rows > uint64(len(src)) {
 			return base.Errorf(base.Corrupt, "a part of a list with %d bytes does not say how many rows it has", len(src))
 		}
-		*c = chunk[V]{uint32(rows), bytes.Clone(src[n:]), older}
+		*c = chunk[V]{rows: uint32(rows), timed: expires, bytes: bytes.Clone(src[n:]), older: older}
 		return nil
 	}, nil
 }
 
 // Append puts a row at the end of the slot's list. Nothing is read for that.
-func (l *List[V]) Append(s Slot, v *V) {
-	e := l.last(s)
-	c := l.chunks.ref(e)
-	before := cap(c.bytes)
+func (l *List[V]) Append(s Slot, v *V) { l.append(s, v, 0) }
+
+// append puts a row at the end of the slot's list that expires, or never if until is zero.
+func (l *List[V]) append(s Slot, v *V, until int64) {
+	c := l.chunks.ref(l.last(s))
 	l.one = *v
-	l.row = l.rows.encode(l.row[:0], &l.one)
+	l.put(c, &l.one, until)
+}
+
+// put puts a row at the end of a chunk.
+func (l *List[V]) put(c *chunk[V], v *V, until int64) {
+	before := cap(c.bytes)
+	l.row = l.row[:0]
+	if until != 0 {
+		l.row = binary.BigEndian.AppendUint64(l.row, uint64(until))
+		c.timed, c.until = true, max(c.until, until)
+	}
+	l.row = l.rows.encode(l.row, v)
 	c.bytes = append(binary.AppendUvarint(c.bytes, uint64(len(l.row))), l.row...)
 	c.rows++
 	l.chunks.column.bytes += int64(cap(c.bytes) - before)
@@ -118,26 +141,26 @@ func (l *List[V]) last(s Slot) Slot {
 
 // All returns the rows of the slot's list in the order in which they were appended.
 func (l *List[V]) All(s Slot) ([]V, error) {
-	chunks, n, err := l.sorted(s)
+	entries, err := l.sorted(s)
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]V, 0, n)
-	for _, c := range chunks {
-		if rows, err = l.rowsOf(c, rows); err != nil {
+	rows := make([]V, 0, l.count(entries))
+	for _, e := range entries {
+		err := l.walk(l.chunks.valueOf(e), func(v V, _ int64) { rows = append(rows, v) })
+		if err != nil {
 			return nil, err
 		}
 	}
 	return rows, nil
 }
 
-// sorted returns the chunks of a list in their order, and the number of rows in them.
-func (l *List[V]) sorted(s Slot) (chunks []*chunk[V], rows int, err error) {
+// sorted returns the chunks of a list in their order.
+func (l *List[V]) sorted(s Slot) (entries []Slot, err error) {
 	m := l.chunks
 	if err := m.complete(s); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	var entries []Slot
 	for e := m.owners[s].head; e != 0; e = m.links[e-1].next {
 		if m.column.has(e - 1) {
 			entries = append(entries, e-1)
@@ -146,39 +169,60 @@ func (l *List[V]) sorted(s Slot) (chunks []*chunk[V], rows int, err error) {
 	slices.SortFunc(entries, func(a, b Slot) int {
 		return cmp.Compare(m.dir.key(a).key, m.dir.key(b).key)
 	})
-	for _, e := range entries {
-		c := &m.at(e).vals[e&pageMask]
-		chunks, rows = append(chunks, c), rows+int(c.rows)
-	}
-	return chunks, rows, nil
+	return entries, nil
 }
 
-// rowsOf appends the rows of a chunk.
-func (l *List[V]) rowsOf(c *chunk[V], rows []V) ([]V, error) {
+// count is the number of rows in chunks.
+func (l *List[V]) count(entries []Slot) (rows int) {
+	for _, e := range entries {
+		rows += int(l.chunks.valueOf(e).rows)
+	}
+	return rows
+}
+
+// walk visits the rows of a chunk, with when they expire.
+func (l *List[V]) walk(c *chunk[V], visit func(v V, until int64)) error {
 	decode := c.older
 	if decode == nil {
 		decode = l.decode
 	}
 	rest := c.bytes
 	for range c.rows {
-		size, n := binary.Uvarint(rest)
-		if n <= 0 || size > uint64(len(rest)-n) {
-			return rows, base.Errorf(base.Corrupt, "operator %q: state %q: a part of a list ends early",
+		row, until, next, ok := c.row(rest)
+		if !ok {
+			return base.Errorf(base.Corrupt, "operator %q: state %q: a part of a list ends early",
 				l.chunks.core.Name, l.chunks.name)
 		}
 		var v V
-		if err := decode(rest[n:n+int(size)], &v); err != nil {
-			return rows, err
+		if err := decode(row, &v); err != nil {
+			return err
 		}
-		rows, rest = append(rows, v), rest[n+int(size):]
+		visit(v, until)
+		rest = next
 	}
-	return rows, nil
+	return nil
+}
+
+// row takes the first row off what is left of a chunk.
+func (c *chunk[V]) row(rest []byte) (row []byte, until int64, next []byte, ok bool) {
+	size, n := binary.Uvarint(rest)
+	if n <= 0 || size > uint64(len(rest)-n) {
+		return nil, 0, nil, false
+	}
+	row, next = rest[n:n+int(size)], rest[n+int(size):]
+	if !c.timed {
+		return row, 0, next, true
+	}
+	if len(row) < 8 {
+		return nil, 0, nil, false
+	}
+	return row[8:], int64(binary.BigEndian.Uint64(row)), next, true
 }
 
 // Len is the number of rows in the slot's list.
 func (l *List[V]) Len(s Slot) (int, error) {
-	_, n, err := l.sorted(s)
-	return n, err
+	entries, err := l.sorted(s)
+	return l.count(entries), err
 }
 
 // Clear empties the slot's list.

@@ -3,14 +3,24 @@ package keyed
 // fetch reads an entry that is not in memory.
 func (m *Map[MK, V]) fetch(s Slot, key MK) (e Slot, found bool, err error) {
 	m.one.reset()
-	m.one.arena = m.core.keys.view()(m.core.prefix(m.one.arena, m.core.keys.partOf(s), stateID(m.name)), s)
-	m.one.arena = m.codec.Append(m.one.arena, &key)
-	m.one.add(0, s, entryLoader(func(_ Slot, encoded []byte) error {
-		e, found = m.place(s, key), true
-		return m.take(s, e, encoded)
-	}))
+	m.wantEntry(s, key, func(at Slot) { e, found = at, true })
 	err = m.one.run(m.core)
 	return e, found && err == nil, err
+}
+
+// wantEntry lets the next run of reads bring an entry, and calls found if it is there.
+func (m *Map[MK, V]) wantEntry(s Slot, key MK, found func(e Slot)) {
+	at := len(m.one.arena)
+	m.one.arena = m.core.keys.view()(m.core.prefix(m.one.arena, m.core.keys.partOf(s), stateID(m.name)), s)
+	m.one.arena = m.codec.Append(m.one.arena, &key)
+	m.one.add(at, s, entryLoader(func(_ Slot, encoded []byte) error {
+		e := m.place(s, key)
+		if err := m.take(s, e, encoded); err != nil {
+			return err
+		}
+		found(e)
+		return nil
+	}))
 }
 
 // entryLoader takes the value of one entry.

@@ -76,6 +76,11 @@ type core struct {
 	counts  Counts
 	// sequences is how many parts have been numbered.
 	sequences uint64
+	// time is what time it is, in milliseconds since 1970; expiring are the states that go by it.
+	time     int64
+	expiring []expiring
+	// visited are slots made to look at what may have expired, which nobody else has asked for.
+	visited map[Slot]struct{}
 
 	keys    keySpace
 	cleared []Slot    // slots that lost state in this epoch
@@ -159,6 +164,9 @@ func (c *core) add(t stateTable) error {
 		}
 	}
 	c.states = append(c.states, t)
+	if e, ok := t.(expiring); ok {
+		c.expiring = append(c.expiring, e)
+	}
 	return nil
 }
 
@@ -286,6 +294,7 @@ func (s *Store[K]) Close() {
 func (s *Store[K]) tidy() {
 	for _, slot := range s.fresh {
 		s.drop(slot)
+		s.leave(slot)
 	}
 	s.fresh = s.fresh[:0]
 	for len(s.waiting) > 0 && s.waiting[0].frozen.epoch <= s.clock.written.Load() {
@@ -295,6 +304,7 @@ func (s *Store[K]) tidy() {
 		for _, slot := range s.waiting[0].slots {
 			if s.awaited.told(slot) {
 				s.drop(slot)
+				s.leave(slot)
 			}
 		}
 		s.waiting[0].frozen.forget()
@@ -319,6 +329,9 @@ func (s *Store[K]) drop(slot Slot) {
 func (s *Store[K]) vacate(slot Slot) {
 	for _, t := range s.states {
 		t.vacate(slot)
+	}
+	if s.visited != nil {
+		delete(s.visited, slot)
 	}
 	s.dir.remove(slot, s.hash(*s.dir.key(slot)), s.hash)
 }

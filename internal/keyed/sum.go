@@ -35,13 +35,22 @@ type partID struct {
 
 // NewSum adds sums to a store. merge takes one accumulator into another, to which nothing earlier was added.
 func NewSum[A any](r Registry, name string, merge func(into, from *A)) (*Sum[A], error) {
-	core := r.registry()
-	values, err := newVersions[A](name)
+	e, err := newEncoding[A](name)
 	if err != nil {
 		return nil, err
 	}
-	c := &Sum[A]{column: newColumn[operand[A]](core, nil), core: core, name: name, values: values, merge: merge}
-	return c, core.add(c)
+	values, err := versionsOf(sumEncoding(e))
+	if err != nil {
+		return nil, err
+	}
+	c := newSum(r, name, values, merge)
+	return c, c.core.add(c)
+}
+
+// newSum returns a sum that is not in the store yet.
+func newSum[A any](r Registry, name string, values *versions[A], merge func(into, from *A)) *Sum[A] {
+	core := r.registry()
+	return &Sum[A]{column: newColumn[operand[A]](core, nil), core: core, name: name, values: values, merge: merge}
 }
 
 // Part returns the part in memory of a slot's accumulator, to be added to at once, and whether it has just been

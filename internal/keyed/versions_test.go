@@ -120,7 +120,7 @@ func TestAStateCanHaveHadSoManySchemas(t *testing.T) {
 		t.Errorf("the last schema that there is a number for reads %+v", got)
 	}
 	err = v.accept(older(maxSchemas))
-	if base.KindOf(err) != base.Config || !strings.Contains(err.Error(), "256 times") {
+	if base.KindOf(err) != base.Config || !strings.Contains(err.Error(), "128 times") {
 		t.Errorf("one more: %v", err)
 	}
 	if len(v.older) != maxSchemas-1 {

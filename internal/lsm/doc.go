@@ -31,5 +31,7 @@
 //     L0 has at most deepest sublevels: Ingest waits for compactions before it has more, these are then as urgent as
 //     a checkpoint and do not give way, and the wait ends with the context.
 //   - No read waits for Warm, but for one request that both make.
+//   - A Sweep finds every key in its ranges whose newest value in the shard has expired, and no others. It deletes
+//     nothing. What it finds to be deleted already is taken out of the tables, if that is much.
 //   - No goroutine of a shard is left after Close, none of Resources after its Close.
 package lsm

@@ -23,6 +23,9 @@ type Metrics struct {
 	KeysRead, KeysFromStore, ReadRequests int64
 	// WarmTables is the number of tables that Warm has opened, WarmFailures of those that it could not.
 	WarmTables, WarmFailures int64
+	// Sweeps is the number of sweeps that have ended, SweepFound that of keys they have found, SweepBytes the bytes read
+	// from the object store for that, SweepCompactions how many found so much deleted that the shard was compacted.
+	Sweeps, SweepFound, SweepBytes, SweepCompactions int64
 	// Trouble is the error of the last compaction; nil if it succeeded.
 	Trouble error
 }
@@ -45,6 +48,8 @@ func (s *Shard) Metrics() (m Metrics) {
 		}
 		m.KeysRead, m.KeysFromStore, m.ReadRequests = s.keysRead.Load(), s.fromStore.Load(), s.requests.Load()
 		m.WarmTables, m.WarmFailures = s.warming.tables.Load(), s.warming.failed.Load()
+		m.Sweeps, m.SweepFound = s.sweeps.done.Load(), s.sweeps.found.Load()
+		m.SweepBytes, m.SweepCompactions = s.sweeps.bytes.Load(), s.sweeps.compacted.Load()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		m.Compactions, m.Trouble = s.compactions, s.trouble

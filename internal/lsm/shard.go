@@ -31,7 +31,8 @@ type Shard struct {
 	warming
 	compacted signal       // of a compaction that has ended, well or not
 	waited    atomic.Int64 // nanoseconds that ingestions waited for compactions
-	ingesting sync.Mutex   // Ingest and Export one at a time
+	sweeps    sweeps
+	ingesting sync.Mutex // Ingest and Export one at a time
 
 	open   sync.RWMutex // held for reading while the database is used
 	db     *pebble.DB

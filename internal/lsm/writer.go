@@ -60,6 +60,7 @@ type TableSet struct {
 
 	object *object
 	writer *sstable.Writer
+	expiry expiryMapper
 	done   []TableInfo
 	n      int64
 	keys   Range  // of the table at hand; its End grows with the ranges to delete
@@ -77,6 +78,7 @@ func (s *TableSet) Set(key, value []byte) error {
 		return err
 	}
 	s.note(key)
+	s.expiry.note(value)
 	return s.wrap(s.writer.Set(key, value))
 }
 
@@ -86,6 +88,7 @@ func (s *TableSet) Delete(key []byte) error {
 		return err
 	}
 	s.note(key)
+	s.expiry.note(nil)
 	return s.wrap(s.writer.Delete(key))
 }
 
@@ -129,7 +132,9 @@ func (s *TableSet) begin(key []byte) error {
 	}
 	s.n, s.keys, s.last = 0, Range{}, nil
 	s.object = &object{name: name, w: w}
-	s.writer = sstable.NewWriter(s.object, writerOptions())
+	options := writerOptions()
+	options.BlockPropertyCollectors = []func() sstable.BlockPropertyCollector{s.expiry.collector}
+	s.writer = sstable.NewWriter(s.object, options)
 	return nil
 }
 

@@ -14,6 +14,7 @@ const (
 	StateScans      = "aquifer_state_scans_total"
 	StateRequests   = "aquifer_state_read_requests_total"
 	StateEvictions  = "aquifer_state_evictions_total"
+	StateExpired    = "aquifer_state_expired_total"
 	StateKeys       = "aquifer_state_keys"
 	StateMemory     = "aquifer_state_memory_bytes"
 	StateDirty      = "aquifer_state_dirty_bytes"
@@ -26,6 +27,10 @@ const (
 	L0Tables          = "aquifer_l0_tables"
 	L0Depth           = "aquifer_l0_depth"
 	IngestedBytes     = "aquifer_ingested_bytes_total"
+	Sweeps            = "aquifer_sweeps_total"
+	SweepFound        = "aquifer_sweep_keys_total"
+	SweepBytes        = "aquifer_sweep_read_bytes_total"
+	SweepCompactions  = "aquifer_sweep_compactions_total"
 	Compactions       = "aquifer_compactions_total"
 	CompactionRead    = "aquifer_compaction_read_bytes_total"
 	CompactionWritten = "aquifer_compaction_written_bytes_total"
@@ -101,6 +106,7 @@ var All = []Metric{
 	{StateRequests, Counter, perSubtask, "Reads of tables, from the disk cache or the object store, for keys; " +
 		"those for ranges and compactions are not among them."},
 	{StateEvictions, Counter, perSubtask, "Keys and entries that were forgotten because memory was short."},
+	{StateExpired, Counter, perSubtask, "Entries that were removed because their time-to-live was over."},
 	{StateKeys, Gauge, perSubtask, "Keys in the hot tables."},
 	{StateMemory, Gauge, perSubtask, "Memory of the hot tables."},
 	{StateDirty, Gauge, perSubtask, "About the bytes of changes that no snapshot has yet."},
@@ -113,6 +119,11 @@ var All = []Metric{
 	{L0Tables, Gauge, perSubtask, "Tables that have not been merged into the others yet."},
 	{L0Depth, Gauge, perSubtask, "How many of these a read looks into at most."},
 	{IngestedBytes, Counter, perSubtask, "Bytes of the tables with changes that were taken in."},
+	{Sweeps, Counter, perSubtask, "Times that the tables were looked through for what has expired."},
+	{SweepFound, Counter, perSubtask, "Keys that these found to have expired."},
+	{SweepBytes, Counter, perSubtask, "Bytes that were read from the object store for that."},
+	{SweepCompactions, Counter, perSubtask, "Times that so much was found to have expired and to be deleted that all tables " +
+		"were compacted."},
 	{Compactions, Counter, perSubtask, "Compactions that have succeeded."},
 	{CompactionRead, Counter, perSubtask, "Bytes that compactions have read."},
 	{CompactionWritten, Counter, perSubtask, "Bytes that compactions have written."},

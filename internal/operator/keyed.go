@@ -43,6 +43,7 @@ type stateOf[K comparable] struct {
 	slots []keyed.Slot
 	early *snapshot[K] // the last snapshot that was taken early
 	pace  *earlyPace
+	aging aging
 
 	mu         sync.Mutex
 	generation int             // counts releases; a snapshot taken before one must not be written after it
@@ -98,6 +99,9 @@ func lookup[K comparable, T any](s *stateOf[K], b *flow.Batch[T], key func(*T) K
 	if err := s.writeEarly(); err != nil {
 		return err
 	}
+	if err := s.age(); err != nil {
+		return err
+	}
 	s.keys = s.keys[:0]
 	for i := range b.Rows {
 		s.keys = append(s.keys, key(&b.Rows[i]))
@@ -120,6 +124,7 @@ func (s *stateOf[K]) count() {
 	stats.Absent.Store(counts.Absent)
 	stats.Scans.Store(counts.Scans)
 	stats.Evicted.Store(counts.Evicted)
+	stats.Expired.Store(counts.Expired)
 }
 
 // writeEarly begins to write out what has changed when that is much, or when the barrier is near, so that the length of

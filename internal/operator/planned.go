@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
@@ -11,6 +12,8 @@ import (
 type Planned struct {
 	// Describe returns the schema of the key and the states that the operator declares.
 	Describe func() (key string, states []checkpoint.State, err error)
+	// Expiring are the states with a time-to-live, and the least of these; zero if there are none.
+	Expiring func() (states []uint32, ttl time.Duration, err error)
 	// Check refuses state that was written with schemas which the operator cannot read.
 	Check func(*Restored) error
 }
@@ -34,6 +37,13 @@ func planned[K comparable](name string, declare func(*stateOf[K]) error) *Planne
 				return "", nil, err
 			}
 			return s.describe()
+		},
+		Expiring: func() ([]uint32, time.Duration, error) {
+			s, err := open()
+			if err != nil {
+				return nil, 0, err
+			}
+			return s.store.Expiring(), s.store.TTL(), nil
 		},
 		Check: func(r *Restored) error {
 			s, err := open()

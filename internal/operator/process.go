@@ -86,6 +86,7 @@ func (p *Process[K, In, Out]) Open() (err error) {
 	if p.timers, err = declare(p.state, p.fn); err != nil {
 		return err
 	}
+	p.state.beginAging()
 	return p.state.restore()
 }
 
@@ -137,6 +138,9 @@ func (p *Process[K, In, Out]) fire(timers *keyed.Timers, upTo int64, kind flow.T
 	if next, ok := timers.Next(); !ok || next > upTo {
 		return nil
 	}
+	if err := p.state.age(); err != nil {
+		return err
+	}
 	out := p.out.Get()
 	defer p.env.rescue(&err, p.where)
 	defer p.ctx.Leave()
@@ -158,20 +162,23 @@ func (p *Process[K, In, Out]) fire(timers *keyed.Timers, upTo int64, kind flow.T
 	return p.emit(0, out)
 }
 
-// Due is when the next processing-time timer fires.
+// Due is when the next processing-time timer fires, or state is looked at for what has expired.
 func (p *Process[K, In, Out]) Due() time.Time {
 	if p.timers.processing == nil {
-		return time.Time{}
+		return p.state.aging.due(time.Time{})
 	}
 	next, ok := p.timers.processing.Next()
 	if !ok {
-		return time.Time{}
+		return p.state.aging.due(time.Time{})
 	}
-	return time.UnixMilli(next)
+	return p.state.aging.due(time.UnixMilli(next))
 }
 
-// Tick fires the processing-time timers that are due.
+// Tick lets go what has expired and fires the processing-time timers that are due.
 func (p *Process[K, In, Out]) Tick(now time.Time) error {
+	if err := p.state.tick(); err != nil {
+		return err
+	}
 	if p.timers.processing == nil {
 		return nil
 	}

@@ -16,8 +16,8 @@ type Stats struct {
 	// StateBytes is the memory that its keyed state takes, DirtyBytes that of changes without a snapshot, Keys the
 	// number of its keys.
 	StateBytes, DirtyBytes, Keys atomic.Int64
-	// Lookups, Missed, Absent, Scans and Evicted are those of keyed.Counts.
-	Lookups, Missed, Absent, Scans, Evicted atomic.Int64
+	// Lookups, Missed, Absent, Scans, Evicted and Expired are those of keyed.Counts.
+	Lookups, Missed, Absent, Scans, Evicted, Expired atomic.Int64
 	// Freezes is the number of snapshots taken at barriers, FreezeTime how long the task was stopped for them in
 	// nanoseconds, FreezeMax for how long at most.
 	Freezes, FreezeTime, FreezeMax atomic.Int64

@@ -64,6 +64,8 @@ type Attempt struct {
 	pools     map[int]*splitPool // by node
 	shards    []*shard
 	persister *persister
+	sweeps    []*sweep
+	turn      chan struct{} // of the sweeps
 	garbage   garbage
 	named     atomic.Int64
 	expected  atomic.Int64 // when the next barrier is, in Unix milliseconds; 0 for never
@@ -103,7 +105,7 @@ func New(ctx context.Context, c Config) (*Attempt, error) {
 	a := &Attempt{
 		ctx: ctx, cancel: cancel,
 		Config: c, pools: map[int]*splitPool{},
-		parts: map[uint64]*parts{}, ending: map[int]struct{}{}, garbage: garbage{tables: map[string]int64{}},
+		turn: make(chan struct{}, 1), parts: map[uint64]*parts{}, ending: map[int]struct{}{}, garbage: garbage{tables: map[string]int64{}},
 	}
 	a.persister = newPersister(a)
 	if err := a.build(); err != nil {
@@ -136,6 +138,9 @@ func (a *Attempt) Run() error {
 	}
 	run(a.persister.run)
 	run(a.warm)
+	for _, s := range a.sweeps {
+		run(s.run)
+	}
 	for _, p := range a.pools {
 		run(p.run)
 	}

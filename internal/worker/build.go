@@ -248,6 +248,13 @@ func (b *builder) env(n *plan.Node) (*operator.Env, error) {
 		}
 		told.shard = s
 		env.Below, env.MaxDirty, env.Barrier = s, b.MaxDirty, b.nextBarrier
+		states, ttl, err := n.Keyed.Expiring()
+		if err != nil {
+			return nil, err
+		}
+		if ttl > 0 {
+			env.Expired = b.newSweep(s, rangesOf(n.UID, env.Groups, states), ttl).found
+		}
 		env.WriteOut = func(snapshot operator.StateSnapshot) { b.persister.add(writing{shard: s, snapshot: snapshot}) }
 	}
 	return env, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
@@ -58,7 +59,7 @@ func sumJob() *plan.Graph {
 	})
 	sum.Keyed = &operator.Planned{Describe: func() (string, []checkpoint.State, error) {
 		return "string", []checkpoint.State{{Name: "total", Kind: "value"}}, nil
-	}}
+	}, Expiring: func() ([]uint32, time.Duration, error) { return nil, 0, nil }}
 	node(g, "to", plan.Edge{From: sum}).Sink = &plan.Sink{}
 	return g
 }

@@ -38,12 +38,14 @@ func (c *cached) run(until int64, dir string) (reads int, r Result) {
 }
 
 func TestARestartWithItsDiskCacheAsksTheObjectStoreForAlmostNothing(t *testing.T) {
-	var with, without int
+	var with, without, unkept int
 	for _, keep := range []bool{true, false} {
 		c, dir := newCached(t), filepath.Join(t.TempDir(), "cache")
-		c.run(manyKeys, dir)
+		_, r := c.run(manyKeys, dir)
 		if keep {
-			with, _ = c.run(allNumbers+1, dir)
+			unkept = int(metric.Sum(r.Metrics, metric.DiskUnkept)) // the disk may have been too slow for some
+			with, r = c.run(allNumbers+1, dir)
+			unkept += int(metric.Sum(r.Metrics, metric.DiskUnkept))
 		} else {
 			without, _ = c.run(allNumbers+1, "")
 		}
@@ -51,8 +53,8 @@ func TestARestartWithItsDiskCacheAsksTheObjectStoreForAlmostNothing(t *testing.T
 			t.Errorf("%d rows, want %d", len(rows), allNumbers)
 		}
 	}
-	if without < 40 || with > without/20 {
-		t.Errorf("%d reads of tables with the cache, %d without", with, without)
+	if without < 40 || with > without/20+unkept {
+		t.Errorf("%d reads of tables with the cache, %d without; %d chunks were not kept", with, without, unkept)
 	}
 }
 

@@ -53,15 +53,29 @@ type column[V any] struct {
 	strings []uintptr // offsets of strings in V, which are copied when a value is kept
 	// lastChange is the last epoch in which a page was changed.
 	lastChange uint64
-	dirtied    *int64 // slots that have become dirty in the epoch, over all states of the store
+	dirtied    *amount // slots that have become dirty in the epoch, over all states of the store
+	grain      int64   // about the memory of a slot with its key, in bytes
 	// weigh is what a value takes beyond its page, in bytes; nil for nothing that would count.
 	weigh func(*V) int64
 }
 
 func newColumn[V any](core *core, values *versions[V]) column[V] {
-	return column[V]{
+	c := column[V]{
 		clock: &core.clock, values: values, strings: record.LayoutOf[V]().Strings, dirtied: &core.dirtied,
 	}
+	c.grain = keyBytes + int64(sizeOf[V]()) + stringBytes*int64(len(c.strings))
+	return c
+}
+
+// keyBytes and stringBytes are about what a key takes in memory, and a string beyond its header.
+const keyBytes, stringBytes = 32, 32
+
+// amount is a number of entries, and about the bytes of memory that they take.
+type amount struct{ entries, bytes int64 }
+
+func (a *amount) add(entries, grain int64) {
+	a.entries += entries
+	a.bytes += entries * grain
 }
 
 // at returns the page of a slot, or nil if nothing was ever there.
@@ -131,7 +145,7 @@ func (c *column[V]) ref(s Slot) *V {
 func (c *column[V]) taint(p *page[V], s Slot) {
 	if !p.dirty.has(s) {
 		p.dirty.set(s)
-		*c.dirtied++
+		c.dirtied.add(1, c.grain)
 	}
 }
 

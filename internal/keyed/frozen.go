@@ -42,13 +42,13 @@ type frozenState interface {
 // size of the state.
 func (s *Store[K]) Freeze() *Frozen {
 	s.tidy()
-	f := &Frozen{core: &s.core, parts: s.Groups.Len(), epoch: s.clock.now, cleared: s.cleared, dirtied: s.dirtied}
+	f := &Frozen{core: &s.core, parts: s.Groups.Len(), epoch: s.clock.now, cleared: s.cleared, dirtied: s.dirtied.entries}
 	for _, t := range s.states {
 		f.states = append(f.states, t.freeze())
 	}
 	slices.SortFunc(f.states, func(a, b frozenState) int { return int(int64(a.state()) - int64(b.state())) })
 	s.waiting = append(s.waiting, reclaim{f, s.cleared})
-	s.cleared, s.dirtied = nil, 0
+	s.cleared, s.dirtied = nil, amount{}
 	s.clock.now++
 	return f
 }

@@ -72,7 +72,7 @@ type core struct {
 	clock   clock
 	states  []stateTable
 	charged int64
-	dirtied int64 // entries that have become dirty in this epoch
+	dirtied amount // entries that have become dirty in this epoch
 	counts  Counts
 	// sequences is how many parts have been numbered.
 	sequences uint64
@@ -266,10 +266,7 @@ func (s *Store[K]) Bytes() int64 {
 }
 
 // Dirty is about the memory, in bytes, that changes of this epoch take which no snapshot has yet.
-func (s *Store[K]) Dirty() int64 { return s.dirtied * dirtyBytes }
-
-// dirtyBytes is about what an entry takes in a table.
-const dirtyBytes = 48
+func (s *Store[K]) Dirty() int64 { return s.dirtied.bytes }
 
 // charge brings the budget up to date.
 func (s *Store[K]) charge() {

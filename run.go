@@ -47,7 +47,7 @@ type RunOptions struct {
 	Restarts int
 	// Memory bounds the memory of the process in bytes; zero for no bound. Keyed state that does not fit is read from
 	// State when it is needed. The garbage collector is told the bound while the job runs, unless GOMEMLIMIT is set.
-	// Below some 128 MiB a process takes more than its bound.
+	// Below some 256 MiB a process takes more than its bound.
 	Memory int64
 	// Cache is a directory for a disk cache of what is read from State and written to it: no more than a cache, it may be
 	// deleted while no job uses it, and a disk that fails or is full makes the job slower and nothing else. It serves

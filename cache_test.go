@@ -28,8 +28,8 @@ func newCached(t *testing.T) *cached {
 
 const allNumbers = manyKeys + manyKeys/5
 
-// firstRun counts the reads of tables that the first run of a job has written. Those of the run at hand may be asked for
-// before they are in the cache.
+// firstRun counts the reads of tables that the first run of a job has written. Those of the run at hand may be
+// asked for before they are in the cache.
 type firstRun struct {
 	objstore.Store
 	reads *atomic.Int64

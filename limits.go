@@ -7,8 +7,8 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/memory"
 )
 
-// Limits are bounds that can be changed while a job runs, through RunOptions.Limits. The zero value is ready to use. It
-// is safe for concurrent use.
+// Limits are bounds that can be changed while a job runs, through RunOptions.Limits. The zero value is ready to
+// use. It is safe for concurrent use.
 type Limits struct {
 	memory memory.Limit
 
@@ -16,13 +16,14 @@ type Limits struct {
 	cache *diskcache.Cache // of the run; nil for none
 }
 
-// SetMemory changes the bound on the memory of the process that RunOptions.Memory began with, in bytes. A job that began
-// without one stays without. When there is less and state takes more than its share already, its tasks are stopped
-// after a checkpoint and go on from there: there is a pause, and nothing is processed twice.
+// SetMemory changes the bound on the memory of the process that RunOptions.Memory began with, in bytes. A job that
+// began without one stays without. When there is less and state takes more than its share already, its tasks are
+// stopped after a checkpoint and go on from there: there is a pause, and nothing is processed twice.
 func (l *Limits) SetMemory(bytes int64) { l.memory.Set(max(1, bytes)) }
 
-// SetCache changes the size of the disk cache, and what it leaves free of its disk, in bytes, as RunOptions.CacheSize and
-// CacheKeepFree began with. What is too much is deleted soon. Without a run, or without a cache, nothing happens.
+// SetCache changes the size of the disk cache, and what it leaves free of its disk, in bytes, as
+// RunOptions.CacheSize and CacheKeepFree began with. What is too much is deleted soon. Without a run, or without a
+// cache, nothing happens.
 func (l *Limits) SetCache(size, keepFree int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

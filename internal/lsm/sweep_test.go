@@ -82,15 +82,15 @@ func (a aging) sweep(now int64, ranges ...Range) (found []string) {
 func TestASweepFindsWhatHasExpiredAndNothingElse(t *testing.T) {
 	a, keys := newAging(t), numbered(5000)
 	a.take(keys, func(i int) int64 { return int64(1 + i%10) })
-	for now := range int64(12) {
+	for at := range int64(12) {
 		var want []string
 		for i, k := range keys {
-			if int64(1+i%10) <= now {
+			if int64(1+i%10) <= at {
 				want = append(want, k)
 			}
 		}
-		if got := a.sweep(now); !slices.Equal(got, want) {
-			t.Errorf("at %d: %d keys are found, %d have expired", now, len(got), len(want))
+		if got := a.sweep(at); !slices.Equal(got, want) {
+			t.Errorf("at %d: %d keys are found, %d have expired", at, len(got), len(want))
 		}
 	}
 }

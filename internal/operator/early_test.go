@@ -16,15 +16,15 @@ func anInterval(p *earlyPace, begin time.Time, interval time.Duration, rate, wri
 	p.expected = func() time.Time { return barrier }
 	p.took(begin)
 	last, over := begin, begin
-	for now := begin; now.Before(barrier); now = now.Add(step) {
-		dirty := int64(rate * now.Sub(last).Seconds())
-		if now.Before(over) || !p.due(now, dirty) {
+	for at := begin; at.Before(barrier); at = at.Add(step) {
+		dirty := int64(rate * at.Sub(last).Seconds())
+		if at.Before(over) || !p.due(at, dirty) {
 			continue
 		}
 		took := time.Duration(float64(dirty) / writes * float64(time.Second))
-		p.took(now)
+		p.took(at)
 		p.wrote(dirty, took)
-		last, over = now, now.Add(took)
+		last, over = at, at.Add(took)
 		early++
 	}
 	return early, barrier.Sub(last), max(0, over.Sub(barrier))

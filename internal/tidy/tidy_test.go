@@ -21,12 +21,14 @@ var floors = []struct {
 	packages []string
 }{
 	{"words", []string{
-		"internal/base", "internal/gcpace", "internal/memory", "internal/metric", "internal/programtest", "internal/objstore/gateway",
+		"internal/base", "internal/gcpace", "internal/memory", "internal/metric",
+		"internal/programtest", "internal/objstore/gateway",
 	}},
 	{"contracts", []string{"flow", "internal/objstore", "internal/checkpoint", "internal/scrape"}},
 	{"records and stores", []string{
 		"internal/record", "internal/objstore/dir", "internal/objstore/mem", "internal/objstore/fault",
-		"internal/objstore/remote", "internal/objstore/patient", "internal/objstore/metered", "internal/diskcache", "internal/objstore/scheduled",
+		"internal/objstore/remote", "internal/objstore/patient", "internal/objstore/metered", "internal/diskcache",
+		"internal/objstore/scheduled",
 		"internal/objstore/objstoretest", "internal/checkpoint/store",
 	}},
 	{"clouds", []string{

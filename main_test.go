@@ -128,7 +128,8 @@ func TestEachFlagSetsItsOption(t *testing.T) {
 	want := RunOptions{
 		State: "/s", Parallelism: 3, MaxParallelism: 12, CheckpointInterval: time.Second,
 		CheckpointTimeout: 2 * time.Second, TolerateFailures: 4, Retain: 5, From: 6, Restarts: 7, Memory: 8,
-		Cache: "/d", CacheSize: 10, CacheKeepFree: 11, FlushAfter: 9 * time.Millisecond, AcceptLoss: true, Metrics: ":0", MetricsCredentials: "/c",
+		Cache: "/d", CacheSize: 10, CacheKeepFree: 11, FlushAfter: 9 * time.Millisecond,
+		AcceptLoss: true, Metrics: ":0", MetricsCredentials: "/c",
 	}
 	if !reflect.DeepEqual(o, want) {
 		t.Errorf("%+v, want %+v", o, want)

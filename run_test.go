@@ -105,7 +105,8 @@ func TestMistakesOfTheGraphAreReportedTogether(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	for _, want := range []string{
-		`the same uid "numbers"`, "parallelism 1000 is not between 1 and", `operator "numbers": parallelism 0 is not between 1 and the max parallelism, 256`,
+		`the same uid "numbers"`, "parallelism 1000 is not between 1 and",
+		`operator "numbers": parallelism 0 is not between 1 and the max parallelism, 256`,
 		"float", "size is -1s: it must be positive", `the rows of "numbers" go nowhere`, `the rows of "windows" go nowhere`,
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -265,7 +266,8 @@ func TestAStateInUseIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = countJob(numbers{end: 10, splits: 1, batch: 7}, newCollected[string](), nil).Run(t.Context(), RunOptions{objects: store})
+	job := countJob(numbers{end: 10, splits: 1, batch: 7}, newCollected[string](), nil)
+	_, err = job.Run(t.Context(), RunOptions{objects: store})
 	if base.KindOf(err) != base.Config || !strings.Contains(err.Error(), "in use by another live process") {
 		t.Errorf("%v", err)
 	}

@@ -212,7 +212,10 @@ func TestNoMoreCompactionsRunThanAreAllowed(t *testing.T) {
 }
 
 func newFiles(store *mem.Store) *files {
-	return &files{ctx: context.Background(), turns: &turns{res: &Resources{}}, objects: store, prefix: "p/1/", known: map[string]Object{}}
+	return &files{
+		ctx: context.Background(), turns: &turns{res: &Resources{}}, objects: store,
+		prefix: "p/1/", known: map[string]Object{},
+	}
 }
 
 func TestATableThatACompactionGivesUpLeavesNoObject(t *testing.T) {

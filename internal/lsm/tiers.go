@@ -12,8 +12,8 @@ type tiers struct {
 	requests  atomic.Int64 // these requests
 }
 
-// asked counts the requests that one goroutine makes of the object store, and their bytes. It travels in a context, because the requests
-// are made below Pebble.
+// asked counts the requests that one goroutine makes of the object store, and their bytes. It travels in a context,
+// because the requests are made below Pebble.
 type asked struct{ requests, bytes int64 }
 
 type askedKey struct{}

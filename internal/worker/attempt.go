@@ -105,7 +105,8 @@ func New(ctx context.Context, c Config) (*Attempt, error) {
 	a := &Attempt{
 		ctx: ctx, cancel: cancel,
 		Config: c, pools: map[int]*splitPool{},
-		turn: make(chan struct{}, 1), parts: map[uint64]*parts{}, ending: map[int]struct{}{}, garbage: garbage{tables: map[string]int64{}},
+		turn: make(chan struct{}, 1), parts: map[uint64]*parts{}, ending: map[int]struct{}{},
+		garbage: garbage{tables: map[string]int64{}},
 	}
 	a.persister = newPersister(a)
 	if err := a.build(); err != nil {

@@ -161,7 +161,8 @@ func (p *persister) writeSet(ctx context.Context, number int64, batch []writing)
 
 // tables writes the tables of a set.
 func (p *persister) tables(ctx context.Context, batch []writing) ([]lsm.TableInfo, error) {
-	set := lsm.NewTableSet(objstore.For(ctx, objstore.Checkpoint), p.attempt.Objects, func() string { return p.attempt.name("table") })
+	name := func() string { return p.attempt.name("table") }
+	set := lsm.NewTableSet(objstore.For(ctx, objstore.Checkpoint), p.attempt.Objects, name)
 	for _, w := range batch {
 		if err := w.snapshot.WriteTo(set); err != nil {
 			set.Abort()

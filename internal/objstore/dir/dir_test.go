@@ -118,7 +118,8 @@ func TestAfterAKillEveryObjectIsWholeAndTheRestIsSwept(t *testing.T) {
 		there[o.Name] = true
 		data, _, err := s.Get(t.Context(), o.Name)
 		var d, n int
-		if _, scanErr := fmt.Sscanf(o.Name, "d%d/object-%d", &d, &n); err != nil || scanErr != nil || !bytes.Equal(data, payload(n)) {
+		_, scanErr := fmt.Sscanf(o.Name, "d%d/object-%d", &d, &n)
+		if err != nil || scanErr != nil || !bytes.Equal(data, payload(n)) {
 			t.Errorf("%s is not whole: %d bytes, %v %v", o.Name, len(data), err, scanErr)
 		}
 	}

@@ -78,7 +78,8 @@ func TestWhatTimeDoesNotHealIsNotWaitedFor(t *testing.T) {
 			t.Error(err)
 		}
 		err := s.ReadAt(t.Context(), "x", make([]byte, 4), 8)
-		if base.KindOf(err) != base.Corrupt || !strings.Contains(err.Error(), "object x is damaged: it has 10 bytes, of at least 12") {
+		want := "object x is damaged: it has 10 bytes, of at least 12"
+		if base.KindOf(err) != base.Corrupt || !strings.Contains(err.Error(), want) {
 			t.Error(err)
 		}
 		if time.Since(begin) > 0 || *tries != 2 {

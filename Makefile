@@ -2,7 +2,7 @@
 GO ?= go
 RACE = ./internal/... ./connector/... ./flow ./state ./window .
 
-.PHONY: build test race lint bench soak metamorphic counts expiry
+.PHONY: build test race lint bench soak soak-state soak-spiky metamorphic counts expiry
 
 build:
 	CGO_ENABLED=0 $(GO) build -o aquifer ./cmd/aquifer
@@ -24,6 +24,16 @@ bench:
 
 soak: build
 	$(GO) test ./bench/kill -run TestKill -kills 100 -timeout 60m -v
+
+# 20 GB of state in 1 GB of memory on an S3 server, killed 12 times. It needs some 100 GB in TMPDIR.
+soak-state:
+	$(GO) test ./bench/soak -run Kills -bytes 20000000000 -memory 1000000000 -passes 6 -stride 0 -interval 10s -kills 12 -spread 40 \
+		-timeout 72h -v $(SOAKFLAGS)
+
+# 32 subtasks whose load swings between 0.1 and 2 times what they can take.
+soak-spiky:
+	$(GO) test ./bench/spiky -run Swings -subtasks 32 -keys 2000000 -memory 256000000 -interval 1s -capacity 10s \
+		-half 5s -waves 6 -s3 -timeout 2h -v $(SOAKFLAGS)
 
 # Random histories of state until one goes wrong, or the time is over.
 metamorphic:

@@ -21,6 +21,8 @@ const (
 	StateFreezes    = "aquifer_state_freezes_total"
 	StateFreezeTime = "aquifer_state_freeze_seconds_total"
 	StateFreezeMax  = "aquifer_state_freeze_max_seconds"
+	StateWaitTime   = "aquifer_state_wait_seconds_total"
+	StateWaitMax    = "aquifer_state_wait_max_seconds"
 
 	TableCount        = "aquifer_tables"
 	TableBytes        = "aquifer_tables_bytes"
@@ -113,6 +115,8 @@ var All = []Metric{
 	{StateFreezes, Counter, perSubtask, "Snapshots taken of the hot tables, at barriers."},
 	{StateFreezeTime, Counter, perSubtask, "Time for which a barrier has stopped the operator to take snapshots."},
 	{StateFreezeMax, Gauge, perSubtask, "The longest such time."},
+	{StateWaitTime, Counter, perSubtask, "Time for which batches waited for state to be read, or for changes to be written."},
+	{StateWaitMax, Gauge, perSubtask, "The longest such time of a batch."},
 
 	{TableCount, Gauge, perSubtask, "Tables that the state consists of."},
 	{TableBytes, Gauge, perSubtask, "Their size, in part estimated."},

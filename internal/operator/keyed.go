@@ -44,6 +44,7 @@ type stateOf[K comparable] struct {
 	early *snapshot[K] // the last snapshot that was taken early
 	pace  *earlyPace
 	aging aging
+	below *waiting
 
 	mu         sync.Mutex
 	generation int             // counts releases; a snapshot taken before one must not be written after it
@@ -52,9 +53,10 @@ type stateOf[K comparable] struct {
 }
 
 func newStateOf[K comparable](env *Env) (*stateOf[K], error) {
+	below := &waiting{Below: env.Below}
 	config := keyed.Config{
 		Operator: OperatorHash(env.UID), Name: env.Name, MaxParallelism: env.MaxParallelism,
-		Groups: env.Groups, Budget: env.Budget, Context: env.Context, Below: env.Below,
+		Groups: env.Groups, Budget: env.Budget, Context: env.Context, Below: below,
 	}
 	if r := env.Restored; r != nil {
 		config.Restored, config.Checkpoint = len(r.Shards) > 0, r.Checkpoint
@@ -63,7 +65,7 @@ func newStateOf[K comparable](env *Env) (*stateOf[K], error) {
 	if err != nil {
 		return nil, fmt.Errorf("operator %q: %w", env.Name, err)
 	}
-	return &stateOf[K]{env: env, store: store, pace: newEarlyPace(env.Barrier)}, nil
+	return &stateOf[K]{env: env, store: store, pace: newEarlyPace(env.Barrier), below: below}, nil
 }
 
 // OperatorHash is what the table keys of an operator's state begin with.
@@ -125,6 +127,7 @@ func (s *stateOf[K]) count() {
 	stats.Scans.Store(counts.Scans)
 	stats.Evicted.Store(counts.Evicted)
 	stats.Expired.Store(counts.Expired)
+	s.below.tell(stats)
 }
 
 // writeEarly begins to write out what has changed when that is much, or when the barrier is near, so that the length of
@@ -143,6 +146,7 @@ func (s *stateOf[K]) writeEarly() error {
 				return nil
 			}
 		}
+		defer s.below.since(time.Now())
 		select {
 		case <-s.early.over:
 		case <-s.env.Context.Done():

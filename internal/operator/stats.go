@@ -21,6 +21,8 @@ type Stats struct {
 	// Freezes is the number of snapshots taken at barriers, FreezeTime how long the task was stopped for them in
 	// nanoseconds, FreezeMax for how long at most.
 	Freezes, FreezeTime, FreezeMax atomic.Int64
+	// WaitTime is how long the task has waited for state in nanoseconds, WaitMax for how long at most in a batch.
+	WaitTime, WaitMax atomic.Int64
 }
 
 // froze counts a snapshot at a barrier.

@@ -50,3 +50,34 @@ func TestAnOperatorTellsOfWhatItForgetsAndReadsBack(t *testing.T) {
 		t.Errorf("%d keys missed", got)
 	}
 }
+
+// A batch that waits twice, for two states say, has waited for both.
+func TestTheLongestWaitOfABatchIsRemembered(t *testing.T) {
+	var s Stats
+	var w waiting
+	for _, batch := range [][]time.Duration{{time.Hour}, {time.Hour, 2 * time.Hour}, {}} {
+		for _, took := range batch {
+			w.waited += took
+		}
+		w.tell(&s)
+	}
+	if total, most := time.Duration(s.WaitTime.Load()), time.Duration(s.WaitMax.Load()); total != 4*time.Hour ||
+		most != 3*time.Hour {
+		t.Errorf("waited %v, at most %v", total, most)
+	}
+}
+
+func TestAnOperatorTellsOfItsWaitsForState(t *testing.T) {
+	r := newProcessRig(t, tight, 1)
+	stats := r.parts[0].env.Stats
+	r.rows(nil, event{"a", 1, 1})
+	if waited := stats.WaitTime.Load(); waited != 0 {
+		t.Errorf("waited %d ns for a new key", waited)
+	}
+	r.displace(0)
+	before := stats.WaitTime.Load()
+	r.mustBeAway(func() { r.rows(nil, event{"a", 900, 7}) })
+	if got := stats.WaitTime.Load() - before; got <= 0 || stats.WaitMax.Load() <= 0 {
+		t.Errorf("waited %d ns for a key that was away, at most %d ns", got, stats.WaitMax.Load())
+	}
+}

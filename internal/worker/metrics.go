@@ -87,7 +87,9 @@ func (l samples) state(all []metric.Sample, s *OperatorStats) []metric.Sample {
 	all = l.add(all, metric.StateFreezes, s.Freezes.Load())
 	return append(all,
 		metric.Sample{Name: metric.StateFreezeTime, Labels: l, Value: seconds(s.FreezeTime.Load())},
-		metric.Sample{Name: metric.StateFreezeMax, Labels: l, Value: seconds(s.FreezeMax.Load())})
+		metric.Sample{Name: metric.StateFreezeMax, Labels: l, Value: seconds(s.FreezeMax.Load())},
+		metric.Sample{Name: metric.StateWaitTime, Labels: l, Value: seconds(s.WaitTime.Load())},
+		metric.Sample{Name: metric.StateWaitMax, Labels: l, Value: seconds(s.WaitMax.Load())})
 }
 
 func seconds(nanos int64) float64 { return time.Duration(nanos).Seconds() }

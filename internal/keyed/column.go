@@ -54,7 +54,8 @@ type column[V any] struct {
 	// lastChange is the last epoch in which a page was changed.
 	lastChange uint64
 	dirtied    *amount // slots that have become dirty in the epoch, over all states of the store
-	grain      int64   // about the memory of a slot with its key, in bytes
+	grain      int64   // the memory of a slot with its key, about, without heft
+	heft       heft
 	// weigh is what a value takes beyond its page, in bytes; nil for nothing that would count.
 	weigh func(*V) int64
 }
@@ -63,12 +64,12 @@ func newColumn[V any](core *core, values *versions[V]) column[V] {
 	c := column[V]{
 		clock: &core.clock, values: values, strings: record.LayoutOf[V]().Strings, dirtied: &core.dirtied,
 	}
-	c.grain = keyBytes + int64(sizeOf[V]()) + stringBytes*int64(len(c.strings))
+	c.grain, c.heft = keyBytes+int64(sizeOf[V]()), heftOfType[V]()
 	return c
 }
 
-// keyBytes and stringBytes are about what a key takes in memory, and a string beyond its header.
-const keyBytes, stringBytes = 32, 32
+// keyBytes is about what a key takes in memory.
+const keyBytes = 32
 
 // amount is a number of entries, and about the bytes of memory that they take.
 type amount struct{ entries, bytes int64 }
@@ -145,17 +146,26 @@ func (c *column[V]) ref(s Slot) *V {
 func (c *column[V]) taint(p *page[V], s Slot) {
 	if !p.dirty.has(s) {
 		p.dirty.set(s)
-		c.dirtied.add(1, c.grain)
+		c.dirtied.add(1, c.grain+c.heft.each())
 	}
 }
 
 func (c *column[V]) set(s Slot, v *V) {
 	to := c.ref(s)
 	*to = *v
-	if len(c.strings) > 0 {
-		keepStrings(unsafe.Pointer(to), c.strings)
-	}
+	c.kept(to)
 }
+
+// kept makes a value that has been set the column's own.
+func (c *column[V]) kept(v *V) {
+	if len(c.strings) > 0 {
+		keepStrings(unsafe.Pointer(v), c.strings)
+	}
+	c.heft.take(unsafe.Pointer(v))
+}
+
+// held is the memory of the column when it has so many values.
+func (c *column[V]) held(values int) int64 { return c.bytes + int64(values)*c.heft.each() }
 
 // clear takes the value away and reports whether there was one.
 func (c *column[V]) clear(s Slot) bool {
@@ -193,6 +203,7 @@ func (c *column[V]) fill(s Slot, encoded []byte) error {
 		return err
 	}
 	p.present.set(s)
+	c.heft.take(unsafe.Pointer(&p.vals[s&pageMask]))
 	if c.weigh != nil {
 		c.bytes += c.weigh(&p.vals[s&pageMask])
 	}

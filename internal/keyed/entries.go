@@ -93,7 +93,9 @@ func (t *entries[E, V]) unfreeze(removed *[]Slot) {
 	t.waiting = slices.DeleteFunc(t.waiting, func(w *[]Slot) bool { return w == removed })
 }
 
-func (t *entries[E, V]) bytes() int64 { return t.dir.bytes + t.column.bytes + int64(4*len(t.awaited)) }
+func (t *entries[E, V]) bytes() int64 {
+	return t.dir.bytes + t.held(t.dir.used) + int64(4*len(t.awaited))
+}
 
 // mix combines the hash of an entry with its owner.
 func mix(hash uint64, owner Slot) uint64 {

@@ -68,6 +68,8 @@ func newList[V any](r Registry, name string, until func(*chunk[V]) *int64) (*Lis
 	if l.chunks, err = newMap[uint64](r, name, "list", values); err != nil {
 		return nil, err
 	}
+	// The rows of a chunk are weighed one by one; a chunk that has changed is half full, on average.
+	l.chunks.heft, l.chunks.grain = heft{}, l.chunks.grain+chunkBytes/2
 	l.chunks.weigh = func(c *chunk[V]) int64 { return int64(cap(c.bytes)) }
 	return l, nil
 }

@@ -100,6 +100,7 @@ type keySpace interface {
 	resolve(encoded []byte) (Slot, []byte, error)
 	// bring reads the values of the slots that resolve has created.
 	bring() error
+	Len() int
 	// partial reports whether keys of the slot's part may be below and not in memory.
 	partial(s Slot) bool
 	// charge brings the budget up to date.

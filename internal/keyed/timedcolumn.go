@@ -1,7 +1,5 @@
 package keyed
 
-import "unsafe"
-
 // TimedColumn is a Column whose values expire. One that has is as if it were not there.
 type TimedColumn[V any] struct {
 	*Column[timed[V]]
@@ -36,7 +34,7 @@ func (c *TimedColumn[V]) Get(s Slot) (v V, ok bool) {
 func (c *TimedColumn[V]) Set(s Slot, v *V) {
 	t := c.ref(s)
 	t.v, t.until = *v, c.written(t.until)
-	c.keep(t)
+	c.kept(t)
 }
 
 // Update changes the slot's value by a function, a zero value if there was none.
@@ -47,13 +45,7 @@ func (c *TimedColumn[V]) Update(s Slot, fn func(*V)) {
 	}
 	t.until = c.written(t.until)
 	fn(&t.v)
-	c.keep(t)
-}
-
-func (c *TimedColumn[V]) keep(t *timed[V]) {
-	if len(c.strings) > 0 {
-		keepStrings(unsafe.Pointer(t), c.strings)
-	}
+	c.kept(t)
 }
 
 func (c *TimedColumn[V]) sweep() {

@@ -1,7 +1,5 @@
 package keyed
 
-import "unsafe"
-
 // Column is one value for each key.
 type Column[V any] struct {
 	column[V]
@@ -51,9 +49,7 @@ func (c *Column[V]) Ptr(s Slot) *V { return c.ref(s) }
 func (c *Column[V]) Update(s Slot, fn func(*V)) {
 	v := c.ref(s)
 	fn(v)
-	if len(c.strings) > 0 {
-		keepStrings(unsafe.Pointer(v), c.strings)
-	}
+	c.kept(v)
 }
 
 // Clear takes the slot's value away.
@@ -76,7 +72,7 @@ func (c *Column[V]) has(s Slot) bool   { return c.holds(s) }
 func (c *Column[V]) clean(s Slot) bool { return c.column.clean(s) }
 func (c *Column[V]) evict(s Slot)      { c.column.evict(s) }
 func (c *Column[V]) vacate(Slot)       {}
-func (c *Column[V]) bytes() int64      { return c.column.bytes }
+func (c *Column[V]) bytes() int64      { return c.held(c.core.keys.Len()) }
 func (c *Column[V]) reclaim()          {}
 
 func (c *Column[V]) accept(older []string) error { return c.values.accept(older) }

@@ -55,9 +55,10 @@ func (o Options) Plan() Plan {
 	return Plan{Parts: parts, Keys: o.Bytes / payload / parts, Passes: o.Passes, Share: share, Payload: payload, Stride: o.Stride}
 }
 
-// Args are the flags of the program with its state at a place. Those of a disk cache belong here too.
-func (o Options) Args(place string) []string {
+// Args are the flags of the program with its state at a place, and a disk cache of twice the memory in a directory.
+func (o Options) Args(place, cache string) []string {
 	return []string{
+		"--cache", cache, "--cache-size", strconv.FormatInt(2*o.Memory, 10),
 		"--state", place, "--memory", strconv.FormatInt(o.Memory, 10), "--parallelism", strconv.Itoa(parts),
 		"--checkpoint-interval", o.Interval.String(), "--restarts", "-1", "--log", "json", "--metrics", "127.0.0.1:0",
 	}

@@ -68,19 +68,22 @@ func inTemporary(f func(dir string) int) int {
 // soaked is a program on a server of its own.
 type soaked struct {
 	Program
-	bucket, out string // directories
+	bucket, cache, out string // directories
 }
 
 func newSoaked(t *testing.T, o Options) soaked {
-	server, out := gateway.Start(t), filepath.Join(t.TempDir(), "out")
+	server, dir := gateway.Start(t), t.TempDir()
+	out, cache := filepath.Join(dir, "out"), filepath.Join(dir, "cache")
 	command := func() *exec.Cmd {
-		c := exec.Command(program, o.Args(server.Place("soak"))...)
+		c := exec.Command(program, o.Args(server.Place("soak"), cache)...)
 		c.Env = append(os.Environ(), server.Env()...)
 		c.Env = append(c.Env, "SOAK_PLAN="+o.Plan().Text(), "SOAK_OUT="+out)
 		return c
 	}
 	bucket := server.Dir("soak")
-	return soaked{Program{command, map[string]string{"bucket": bucket}, t.Output()}, bucket, out}
+	return soaked{
+		Program{command, map[string]string{"bucket": bucket, "cache": cache}, t.Output()}, bucket, cache, out,
+	}
 }
 
 // totals are those that the job has written, in the order of buckets.
@@ -155,6 +158,7 @@ func TestADamagedObjectEndsTheJobWithItsName(t *testing.T) {
 	_, err := s.Once(t.Context(), &Kill{Checkpoints: 4}, &r)
 	must(t, err)
 	names := damage(t, s.bucket)
+	must(t, os.RemoveAll(s.cache)) // which has them as they were
 	_, err = s.Once(t.Context(), nil, &r)
 	named := func(name string) bool { return strings.Contains(err.Error(), name+" is damaged") }
 	if err == nil || !slices.ContainsFunc(names, named) {

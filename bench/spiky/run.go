@@ -110,7 +110,7 @@ func reportOf(o Options, result aquifer.Result) Report {
 		Subtasks: o.Subtasks, StateBytes: o.Keys * o.Payload, MemoryBytes: o.Memory,
 		Checkpoints: result.CheckpointsCompleted, Failed: result.CheckpointsFailed, Restarts: result.Restarts,
 		Compactions: int64(metric.Sum(result.Metrics, metric.Compactions)),
-		WaitMaxS:    most(result.Metrics, metric.StateWaitMax), FreezeMaxS: most(result.Metrics, metric.StateFreezeMax),
+		WaitMaxS:    most(result.Metrics, metric.StallMax), FreezeMaxS: most(result.Metrics, metric.StateFreezeMax),
 	}
 }
 

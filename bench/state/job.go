@@ -4,13 +4,10 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/discard"
 	"github.com/aquifer-stream/aquifer/internal/metric"
-	"github.com/aquifer-stream/aquifer/internal/objstore"
-	"github.com/aquifer-stream/aquifer/internal/objstore/open"
 	"github.com/aquifer-stream/aquifer/state"
 )
 
@@ -63,7 +60,7 @@ func jobOf(s *steps, w *watch) *aquifer.Job {
 func runJob(
 	ctx context.Context, place string, o aquifer.RunOptions, s *steps, w *watch,
 	rest func([]aquifer.Sample) (over bool),
-) error {
+) (aquifer.Result, error) {
 	stop, over := make(chan struct{}), false
 	o.State, o.Parallelism, o.Restarts, o.Stop = place, 1, -1, stop
 	o.OnEvent = func(e aquifer.Event) {
@@ -75,43 +72,20 @@ func runJob(
 			close(stop)
 		}
 	}
-	_, err := jobOf(s, w).Run(ctx, o)
+	result, err := jobOf(s, w).Run(ctx, o)
 	if err == nil && !over {
 		err = fmt.Errorf("the job ended before all keys were counted")
 	}
-	return err
+	return result, err
 }
 
-// load counts each key once and returns the memory that the state takes.
-func load(ctx context.Context, place string, keys int64) (bytes int64, err error) {
+// load counts each key once and returns the bytes that the state takes in memory, and in tables.
+func load(ctx context.Context, place string, keys int64) (inMemory, inTables int64, err error) {
 	rest := func(samples []aquifer.Sample) bool {
-		bytes = int64(metric.Sum(samples, metric.StateMemory))
+		inMemory = int64(metric.Sum(samples, metric.StateMemory))
 		return true
 	}
-	err = runJob(ctx, place, aquifer.RunOptions{CheckpointInterval: -1}, newSteps(each(), keys), &watch{}, rest)
-	return bytes, err
-}
-
-// measureJob counts drawn keys in a job whose state has been loaded, with the given memory.
-func measureJob(ctx context.Context, place string, o Options, c cell) (r Row, err error) {
-	var delay atomic.Int64
-	ctx = open.Through(ctx, func(s objstore.Store) objstore.Store { return remote{s, &delay} })
-	warm := o.warm(c.ratio)
-	s, w := newSteps(draw(c.distribution, o.Keys), warm), &watch{}
-	var begin meter
-	var before []aquifer.Sample
-	rest := func(samples []aquifer.Sample) bool {
-		if before != nil {
-			r = rowOf(c, o, w.stop.since(begin), before, samples)
-			return true
-		}
-		before = samples
-		delay.Store(int64(o.Latency))
-		w.at.Store(warm + o.Records)
-		begin = startMeter()
-		s.raise(warm + o.Records)
-		return false
-	}
-	err = runJob(ctx, place, aquifer.RunOptions{Memory: c.memory, CheckpointInterval: 10 * time.Second}, s, w, rest)
-	return r, err
+	o := aquifer.RunOptions{CheckpointInterval: -1}
+	result, err := runJob(ctx, place, o, newSteps(each(), keys), &watch{}, rest)
+	return inMemory, result.StateBytes, err
 }

@@ -27,6 +27,12 @@ type Options struct {
 	Latency time.Duration
 	// Distributions are among Uniform and Zipf.
 	Distributions []string
+	// CacheFraction is the size of a disk cache as a part of the state's size in the object store; 0 for no rows
+	// with one.
+	CacheFraction float64
+	// Compaction says that waits for state are compared with and without compactions, at the first distribution
+	// and ratio.
+	Compaction bool
 }
 
 // Check refuses what cannot be measured, all mistakes at once.
@@ -51,12 +57,11 @@ func (o Options) Check() error {
 	if o.Latency < 0 {
 		wrong = append(wrong, fmt.Errorf("latency %v is negative", o.Latency))
 	}
+	if !(o.CacheFraction >= 0) {
+		wrong = append(wrong, fmt.Errorf("a disk cache of %g times the state: it must be 0 or more", o.CacheFraction))
+	}
 	if len(wrong) > 0 {
 		return base.Errorf(base.Config, "%w", errors.Join(wrong...))
 	}
 	return nil
 }
-
-// warm is the number of records after which the memory is full. Some keys come twice meanwhile: at a ratio of 4, 1.15
-// times as many uniformly drawn ones as fit are enough.
-func (o Options) warm(ratio float64) int64 { return max(1, int64(1.5*float64(o.Keys)/ratio)) }

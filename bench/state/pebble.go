@@ -89,9 +89,9 @@ func measurePeer(ctx context.Context, dir string, o Options, job Row) (r Row, er
 		return r, err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	c := cell{job.Distribution, job.Ratio, job.MemoryBytes}
+	c := cell{distribution: job.Distribution, ratio: job.Ratio, memory: job.MemoryBytes}
 	next := draw(c.distribution, o.Keys)
-	if err := p.countAll(ctx, next, o.warm(c.ratio)); err != nil {
+	if err := p.countAll(ctx, next, c.warm(o)); err != nil {
 		return r, err
 	}
 	before, begin := p.db.Metrics().BlockCache, startMeter()

@@ -1,12 +1,9 @@
 package state
 
 import (
-	"fmt"
-	"io"
-	"text/tabwriter"
-
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/internal/metric"
+	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
 
 // Report is what was measured. Fields of it and of Row are added, never renamed.
@@ -17,6 +14,13 @@ type Report struct {
 	// LatencyMS is what a read of an object takes at least, in milliseconds.
 	LatencyMS float64 `json:"latency_ms"`
 	Rows      []Row   `json:"rows"`
+	// TableBytes is the size of the state in the object store, CacheFraction what part of that a disk cache may have.
+	TableBytes    int64   `json:"table_bytes"`
+	CacheFraction float64 `json:"cache_fraction"`
+	// CompactionRatio is the p99 of waits for state beside compactions, by that without; 0 if that was not
+	// measured. CompactionOK says that it is at most 2.
+	CompactionRatio float64 `json:"compaction_p99_ratio"`
+	CompactionOK    bool    `json:"compaction_ok"`
 }
 
 // Row is one measurement.
@@ -41,43 +45,81 @@ type Row struct {
 	CacheHitRate float64 `json:"cache_hit_rate"`
 	// ColdPer1000 are the records of a thousand that waited for an object; of Pebble, the blocks read.
 	ColdPer1000 float64 `json:"cold_per_1000"`
-	// ObjectReads are the requests for keys, for each record; ObjectBytes the bytes read for each record, by
-	// compactions too.
+	// ObjectReads are the reads of tables for keys, for each record, from the disk cache too; ObjectBytes the bytes
+	// read for each record from the object store, by compactions too.
 	ObjectReads float64 `json:"object_reads_per_record"`
 	ObjectBytes float64 `json:"object_bytes_per_record"`
-}
 
-// cell is what is measured in a row.
-type cell struct {
-	distribution string
-	ratio        float64
-	memory       int64 // bytes
+	// Variant is one of the constants; empty for Pebble. DiskBytes is the size that the disk cache may have.
+	Variant   string `json:"variant,omitempty"`
+	DiskBytes int64  `json:"disk_cache_bytes"`
+	// StoreReads are the reads, for records, that have reached the object store, for each record; CompactionReads
+	// those for compactions; DiskHits the reads that the disk cache has answered.
+	StoreReads      float64 `json:"store_reads_per_record"`
+	CompactionReads float64 `json:"compaction_reads_per_record"`
+	DiskHits        float64 `json:"disk_hits_per_record"`
+	// Waits are how many times the job has waited for state, a batch at a time. WaitP50MS and WaitP99MS are
+	// quantiles of these times, interpolated within the buckets of a histogram but no longer than WaitMaxMS, the
+	// longest one since the job was started; all in milliseconds.
+	Waits     int64   `json:"waits"`
+	WaitP50MS float64 `json:"wait_p50_ms"`
+	WaitP99MS float64 `json:"wait_p99_ms"`
+	WaitMaxMS float64 `json:"wait_max_ms"`
+	// OfMemory is RecordsPerS by that of the job with all state in memory.
+	OfMemory float64 `json:"of_memory"`
+	// Compactions have ended meanwhile, and have written CompactionBytes; L0Depth tables lay one above the other,
+	// not merged, at the end.
+	Compactions     int64 `json:"compactions"`
+	CompactionBytes int64 `json:"compaction_written_bytes"`
+	L0Depth         int64 `json:"l0_depth"`
 }
 
 func newRow(engine string, c cell, o Options, took spent) Row {
-	n := float64(o.Records)
+	n := float64(c.records(o))
 	return Row{
-		Engine: engine, Distribution: c.distribution, Ratio: c.ratio, MemoryBytes: c.memory, Records: o.Records,
+		Engine: engine, Variant: c.variant, Distribution: c.distribution, Ratio: c.ratio,
+		MemoryBytes: c.memory, DiskBytes: c.disk, Records: c.records(o),
 		Seconds: took.wall.Seconds(), RecordsPerS: n / took.wall.Seconds(),
 		CPUS: took.cpu.Seconds(), RecordsPerCPUS: n / took.cpu.Seconds(),
 	}
 }
 
-// rowOf is the row of a job, from its metrics before and after.
-func rowOf(c cell, o Options, took spent, before, after []aquifer.Sample) Row {
+// rowOf is the row of a job, from what was counted before and after.
+func rowOf(c cell, o Options, took spent, before, after moment) Row {
 	grown := func(name string, labels ...metric.Label) float64 {
-		return metric.Sum(after, name, labels...) - metric.Sum(before, name, labels...)
+		return metric.Sum(after.samples, name, labels...) - metric.Sum(before.samples, name, labels...)
 	}
 	tier := func(name string) metric.Label { return metric.Label{Name: "tier", Value: name} }
-	r, n := newRow("aquifer", c, o, took), float64(o.Records)
-	r.BlockCacheBytes = int64(metric.Sum(after, metric.BlockLimit))
+	r, n := newRow("aquifer", c, o, took), float64(c.records(o))
+	r.BlockCacheBytes = int64(metric.Sum(after.samples, metric.BlockLimit))
 	r.HotHitRate = grown(metric.StateHits, tier(metric.Hot)) / n
 	cached, cold := grown(metric.StateHits, tier(metric.Cache)), grown(metric.StateHits, tier(metric.Store))
 	r.CacheHitRate = share(cached, cold)
 	r.ColdPer1000 = 1000 * cold / n
 	r.ObjectReads = grown(metric.StateRequests) / n
 	r.ObjectBytes = grown(metric.ObjectReadBytes) / n
+	read := func(p objstore.Purpose) float64 { return float64(after.reads[p]-before.reads[p]) / n }
+	r.StoreReads, r.CompactionReads = read(objstore.Record), read(objstore.Compaction)
+	r.DiskHits = grown(metric.DiskHits) / n
+	r.Compactions, r.CompactionBytes = int64(grown(metric.Compactions)), int64(grown(metric.CompactionWritten))
+	r.L0Depth = int64(metric.Sum(after.samples, metric.L0Depth))
+	r.wait(before.samples, after.samples)
 	return r
+}
+
+// wait fills in how long the job has waited for state.
+func (r *Row) wait(before, after []aquifer.Sample) {
+	all := waits(before, after)
+	if len(all) > 0 {
+		r.Waits = int64(all[len(all)-1].upTo)
+	}
+	for _, s := range after {
+		if s.Name == metric.StateWaitMax {
+			r.WaitMaxMS = max(r.WaitMaxMS, 1000*s.Value)
+		}
+	}
+	r.WaitP50MS = min(1000*quantile(all, 0.5), r.WaitMaxMS)
+	r.WaitP99MS = min(1000*quantile(all, 0.99), r.WaitMaxMS)
 }
 
 // share is the part that hits are of all; 0 if there are none.
@@ -87,23 +129,3 @@ func share(hits, misses float64) float64 {
 	}
 	return hits / (hits + misses)
 }
-
-// Print shows the report to a person.
-func (r Report) Print(w io.Writer) {
-	fmt.Fprintf(w, "%d keys, %.1f MiB of state; reads of objects take %g ms\n\n",
-		r.Keys, mib(r.StateBytes), r.LatencyMS)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "keys\tstate ÷ memory\tMiB\tengine\trecords/s\tper CPU-s\thot\tcache\tcold/1000\treads/record\t")
-	for _, x := range r.Rows {
-		hot, reads := fmt.Sprintf("%.1f %%", 100*x.HotHitRate), fmt.Sprintf("%.3f", x.ObjectReads)
-		if x.Engine == pebbleEngine {
-			hot, reads = "-", "-"
-		}
-		fmt.Fprintf(t, "%s\t%g\t%.1f\t%s\t%.0f\t%.0f\t%s\t%.1f %%\t%.1f\t%s\t\n",
-			x.Distribution, x.Ratio, mib(x.MemoryBytes), x.Engine, x.RecordsPerS, x.RecordsPerCPUS,
-			hot, 100*x.CacheHitRate, x.ColdPer1000, reads)
-	}
-	_ = t.Flush()
-}
-
-func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }

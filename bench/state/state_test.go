@@ -1,22 +1,18 @@
 package state
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"math"
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
-	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
 
@@ -40,25 +36,90 @@ func TestAJobIsMeasuredBesidePebble(t *testing.T) {
 	o := small()
 	r, err := Run(t.Context(), o, t.Output())
 	must(t, err)
-	if r.Keys != o.Keys || r.LatencyMS != 1 || r.StateBytes < 16*o.Keys || len(r.Rows) != 2 {
+	if r.Keys != o.Keys || r.LatencyMS != 1 || r.StateBytes < 16*o.Keys || r.TableBytes < o.Keys || len(r.Rows) != 3 {
 		t.Fatalf("%+v", r)
 	}
-	for i, engine := range []string{"aquifer", "pebble"} {
-		x := r.Rows[i]
-		if x.Engine != engine || x.Distribution != Uniform || x.Ratio != 4 || x.MemoryBytes != r.StateBytes/4 ||
-			x.BlockCacheBytes < 1<<20 || x.Records != o.Records {
+	for _, x := range r.Rows {
+		if x.Distribution != Uniform || x.OfMemory != x.RecordsPerS/r.Rows[0].RecordsPerS || x.DiskBytes != 0 {
 			t.Errorf("%+v", x)
 		}
 		if min(x.Seconds, x.RecordsPerS, x.CPUS, x.RecordsPerCPUS) <= 0 || x.CacheHitRate < 0 || x.CacheHitRate > 1 {
 			t.Errorf("something was not measured: %+v", x)
 		}
 	}
-	if hot := r.Rows[0].HotHitRate; hot <= 0 || hot >= 0.9 {
-		t.Errorf("%g of the records found their key in a quarter of the memory", hot)
+	memory, job, peer := r.Rows[0], r.Rows[1], r.Rows[2]
+	if memory.Variant != InMemory || memory.Records != more*o.Records || memory.HotHitRate != 1 || memory.Waits != 0 {
+		t.Errorf("not all was in memory: %+v", memory)
+	}
+	for _, x := range []Row{job, peer} {
+		if x.Ratio != 4 || x.MemoryBytes != r.StateBytes/4 || x.BlockCacheBytes < 1<<20 || x.Records != o.Records {
+			t.Errorf("%+v", x)
+		}
+	}
+	if job.Engine != "aquifer" || job.Variant != NoCache || peer.Engine != pebbleEngine {
+		t.Errorf("%+v and %+v", job, peer)
+	}
+	if hot := job.HotHitRate; hot <= 0 || hot >= 0.9 || job.Waits == 0 || job.WaitMaxMS <= 0 {
+		t.Errorf("%g of the records found their key in a quarter of the memory: %+v", hot, job)
 	}
 	left, err := os.ReadDir(temporary)
 	if must(t, err); len(left) > 0 {
 		t.Errorf("%v is left behind", left)
+	}
+}
+
+// loaded is a bench whose state has been loaded, and which has nothing measured.
+func loaded(t *testing.T, o Options) *bench {
+	t.Helper()
+	b := &bench{o: o, dir: t.TempDir(), progress: t.Output()}
+	var err error
+	b.r.StateBytes, b.r.TableBytes, err = load(t.Context(), b.in("job"), o.Keys)
+	must(t, err)
+	return b
+}
+
+func TestADiskCacheAnswersInsteadOfTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := loaded(t, small())
+		c := b.cellOf(DiskCache, Uniform, 4)
+		c.disk = 64 << 20
+		r, err := b.job(t.Context(), c)
+		must(t, err)
+		if r.Variant != DiskCache || r.DiskBytes != c.disk || r.StoreReads > 0.01 {
+			t.Errorf("reads of a state that is on the disk: %+v", r)
+		}
+		if _, err := os.Stat(b.in("cache")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the cache is left behind: %v", err)
+		}
+	})
+}
+
+func TestTheSameIsMeasuredWithAndWithoutCompactions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := small()
+		o.Compaction = true
+		b := loaded(t, o)
+		must(t, b.compaction(t.Context()))
+		if len(b.r.Rows) != 2 || b.r.Rows[0].Variant != Compacting || b.r.Rows[1].Variant != HeldBack {
+			t.Fatalf("%+v", b.r)
+		}
+		on, off := b.r.Rows[0], b.r.Rows[1]
+		if off.Compactions != 0 || on.Ratio != 4 || on.MemoryBytes != off.MemoryBytes || min(on.Waits, off.Waits) == 0 {
+			t.Errorf("%+v and %+v", on, off)
+		}
+	})
+}
+
+func TestWaitsBesideCompactionsMayBeTwiceAsLong(t *testing.T) {
+	for _, c := range []struct {
+		on, off, ratio float64
+		ok             bool
+	}{{30, 20, 1.5, true}, {40, 20, 2, true}, {41, 20, 2.05, false}, {5, 0, 0, false}} {
+		var r Report
+		r.compare(Row{WaitP99MS: c.on}, Row{WaitP99MS: c.off})
+		if r.CompactionRatio != c.ratio || r.CompactionOK != c.ok {
+			t.Errorf("%g ms beside compactions, %g without: a ratio of %g, %t", c.on, c.off, r.CompactionRatio, r.CompactionOK)
+		}
 	}
 }
 
@@ -78,6 +139,8 @@ func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
 		"nothing to measure":      func(o *Options) { o.Ratios = nil },
 		`no distribution "bell":`: func(o *Options) { o.Distributions = []string{"bell"} },
 		"latency -1s is negative": func(o *Options) { o.Latency = -time.Second },
+		"cache of -1 times":       func(o *Options) { o.CacheFraction = -1 },
+		"cache of NaN times":      func(o *Options) { o.CacheFraction = math.NaN() },
 	} {
 		o := small()
 		change(&o)
@@ -127,15 +190,15 @@ func TestRanksAreScatteredOverTheKeys(t *testing.T) {
 
 func TestReadsAtOneTimeWaitAtOneTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inner, delay := mem.New(), &atomic.Int64{}
+		inner, far := mem.New(), &far{}
 		must(t, inner.PutIfAbsent(t.Context(), "x", []byte("0123")))
-		s := remote{inner, delay}
+		s := remote{inner, far}
 		read := func() { must(t, s.ReadAt(t.Context(), "x", make([]byte, 2), 1)) }
 		begin := time.Now()
 		if read(); time.Since(begin) != 0 {
 			t.Error("it waited before it was said how long")
 		}
-		delay.Store(int64(20 * time.Millisecond))
+		far.delay.Store(int64(20 * time.Millisecond))
 		var group sync.WaitGroup
 		for range 10 {
 			group.Go(read)
@@ -189,51 +252,6 @@ func TestTheSourceRestsAtEachStep(t *testing.T) {
 	read(flow.More, 1)
 	if b.Rows[0] != 5 {
 		t.Errorf("it goes on with %d", b.Rows[0])
-	}
-}
-
-func TestARowIsWhatTheMetricsHaveGrownBy(t *testing.T) {
-	sample := func(name, tier string, value float64) aquifer.Sample {
-		return aquifer.Sample{Name: name, Labels: []metric.Label{{Name: "tier", Value: tier}}, Value: value}
-	}
-	at := func(hot, cache, store, requests, bytes float64) []aquifer.Sample {
-		return []aquifer.Sample{
-			sample(metric.StateHits, metric.Hot, hot), sample(metric.StateHits, metric.Cache, cache),
-			sample(metric.StateHits, metric.Store, store), {Name: metric.StateRequests, Value: requests},
-			{Name: metric.ObjectReadBytes, Value: bytes}, {Name: metric.BlockLimit, Value: 8},
-		}
-	}
-	o, took := Options{Records: 1000}, spent{2 * time.Second, time.Second}
-	got := rowOf(cell{Zipf, 4, 100}, o, took, at(10, 20, 30, 40, 50), at(510, 120, 430, 540, 4050))
-	want := Row{
-		Engine: "aquifer", Distribution: Zipf, Ratio: 4, MemoryBytes: 100, BlockCacheBytes: 8, Records: 1000,
-		Seconds: 2, RecordsPerS: 500, CPUS: 1, RecordsPerCPUS: 1000,
-		HotHitRate: 0.5, CacheHitRate: 0.2, ColdPer1000: 400, ObjectReads: 0.5, ObjectBytes: 4,
-	}
-	if got != want {
-		t.Errorf("%+v, want %+v", got, want)
-	}
-	if share(0, 0) != 0 || share(3, 1) != 0.75 {
-		t.Error("shares")
-	}
-}
-
-func TestTheTableHasALineForEachRow(t *testing.T) {
-	var b bytes.Buffer
-	Report{Keys: 10, StateBytes: 1 << 20, LatencyMS: 20, Rows: []Row{
-		{Engine: "aquifer", Distribution: Zipf, Ratio: 4, MemoryBytes: 1 << 18, RecordsPerS: 100, HotHitRate: 0.5,
-			ObjectReads: 0.1},
-		{Engine: "pebble", Distribution: Zipf, Ratio: 4, MemoryBytes: 1 << 18, RecordsPerS: 200, CacheHitRate: 0.25},
-	}}.Print(&b)
-	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
-	for i, want := range map[int]string{
-		0: "10 keys, 1.0 MiB of state; reads of objects take 20 ms",
-		3: "zipf 4 0.2 aquifer 100 0 50.0 % 0.0 % 0.0 0.100",
-		4: "zipf 4 0.2 pebble 200 0 - 25.0 % 0.0 -",
-	} {
-		if got := strings.Join(strings.Fields(lines[i]), " "); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
 	}
 }
 

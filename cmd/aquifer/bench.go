@@ -43,16 +43,23 @@ func benchStateCommand() *cobra.Command {
 		Long: `Measure keyed state that is several times the memory for it.
 
 A job counts keys: a source, a key-by, a function with one value a key. Its state is in a directory whose reads take as
-long as those of an object store (--latency), and is several times the memory budget (--ratio). Beside it, Pebble
-counts the same keys on the local disk, with a cache as large as the job's budget and block cache together; the
-system's page cache helps it, but not the job, whose reads have their latency all the same.
+long as those of an object store (--latency), and is several times the bound on the memory of the process (--ratio). It is
+measured without a disk cache, and with one that may have a part of the state's size in the store (--cache-fraction).
+Beside it, Pebble counts the same keys on the local disk, with a cache as large as the job's bound; the system's page
+cache helps it, but not the job, whose reads have their latency all the same. What all are compared with is the job with
+all state in memory.
 
-First each key is counted once, without bounds. Then keys are drawn until the memory is full, and what follows is
-measured. A row that misses the memory waits, and with it its batch: the misses of a batch are read in parallel, but
-nothing else is done meanwhile.`,
+First each key is counted once, without bounds. Then keys are drawn until the memory is full and the disk cache too, and
+what follows is measured. A row that misses the memory waits, and with it its batch: the misses of a batch are read in
+parallel, but nothing else is done meanwhile. Quantiles of these waits are interpolated within the buckets of a histogram.
+
+At the end, for the first distribution and ratio, such waits are compared between a job that compacts all the time, with
+a checkpoint every second, and one whose compactions are held back meanwhile (--compaction): the p99 should differ by
+at most two times.`,
 		Example: `  aquifer bench state
   aquifer bench state --keys 1000000 --ratio 4 --dist zipf --records 50000
-  aquifer bench state --latency 1ms --json`,
+  aquifer bench state --keys 20000000 --ratio 4,16 --records 200000
+  aquifer bench state --latency 1ms --compaction=false --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return measure(c, asJSON, o.Check, func(ctx context.Context, progress io.Writer) (printable, error) {
@@ -61,11 +68,13 @@ nothing else is done meanwhile.`,
 		},
 	}
 	f := c.Flags()
-	f.Int64Var(&o.Keys, "keys", 20_000_000, "keys in the state")
-	f.Int64Var(&o.Records, "records", 200_000, "records measured for each row of the table")
-	f.Float64SliceVar(&o.Ratios, "ratio", []float64{4, 16}, "how many times the memory the state is")
+	f.Int64Var(&o.Keys, "keys", 2_000_000, "keys in the state")
+	f.Int64Var(&o.Records, "records", 50_000, "records measured for each row of the table, ten times as many in memory")
+	f.Float64SliceVar(&o.Ratios, "ratio", []float64{4}, "how many times the memory the state is")
 	f.DurationVar(&o.Latency, "latency", 20*time.Millisecond, "what a read of an object takes at least")
 	f.StringSliceVar(&o.Distributions, "dist", []string{state.Uniform, state.Zipf}, "distributions of keys")
+	f.Float64Var(&o.CacheFraction, "cache-fraction", 0.25, "size of a disk cache by that of the state's tables (0: none)")
+	f.BoolVar(&o.Compaction, "compaction", true, "compare waits for state with and without compactions")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")
 	return c
 }

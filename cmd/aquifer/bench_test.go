@@ -12,18 +12,18 @@ import (
 
 func TestStateBeyondMemoryIsMeasured(t *testing.T) {
 	r := succeed(t, "bench", "state", "--keys", "5000", "--records", "1000", "--ratio", "8", "--dist", "zipf",
-		"--latency", "1ms", "--json")
+		"--latency", "1ms", "--compaction=false", "--json")
 	got := programtest.Parse[state.Report](t, r)
-	if got.Keys != 5000 || got.LatencyMS != 1 || len(got.Rows) != 2 {
+	if got.Keys != 5000 || got.LatencyMS != 1 || got.CacheFraction != 0.25 || len(got.Rows) != 4 {
 		t.Fatalf("%s", r.Stdout)
 	}
-	for i, engine := range []string{"aquifer", "pebble"} {
+	for i, variant := range []string{state.InMemory, state.NoCache, state.DiskCache, ""} {
 		x := got.Rows[i]
-		if x.Engine != engine || x.Ratio != 8 || x.Distribution != "zipf" || min(x.RecordsPerS, x.RecordsPerCPUS) <= 0 {
+		if x.Variant != variant || x.Ratio != 8 && i > 0 || x.Distribution != "zipf" || min(x.RecordsPerS, x.RecordsPerCPUS) <= 0 {
 			t.Errorf("%+v", x)
 		}
 	}
-	if !strings.Contains(r.Stderr, "1000 zipf keys, 8 times the memory\n") {
+	if !strings.Contains(r.Stderr, "1000 zipf keys, 8 times the memory, disk cache\n") {
 		t.Errorf("%q", r.Stderr)
 	}
 }

@@ -77,6 +77,8 @@ const (
 	readPatience = 5 * time.Minute
 	// parallelReads is how many requests for state may be under way.
 	parallelReads = 256
+	// fewReads are always possible; readerBytes is about what one that is under way takes.
+	fewReads, readerBytes = 8, 1 << 20
 	// A restart that is followed by this much undisturbed time is forgotten.
 	forgiveAfter = 5 * time.Minute
 	firstBackoff = 100 * time.Millisecond
@@ -158,10 +160,19 @@ var limits = scheduled.Limits{
 	},
 }
 
+// readers is how many goroutines may read state at a time. Each holds what its tables were read ahead, a megabyte or
+// more: together a tenth of the memory at most.
+func (r *run) readers() int {
+	if r.Memory == nil || r.Memory.Bytes() == 0 {
+		return parallelReads
+	}
+	return int(min(parallelReads, max(fewReads, r.Memory.Bytes()/10/readerBytes)))
+}
+
 // openResources opens what the shards of the process share. Half of the processors are left to the tasks.
 func (r *run) openResources() (err error) {
 	r.cached = r.disk.Over(patient.Reads(r.Objects, readPatience), r.store.Origin())
-	r.resources, err = lsm.NewResources(r.cached, r.BlockCache, parallelReads, max(1, runtime.GOMAXPROCS(0)/2))
+	r.resources, err = lsm.NewResources(r.cached, r.BlockCache, r.readers(), max(1, runtime.GOMAXPROCS(0)/2))
 	return err
 }
 

@@ -63,7 +63,7 @@ func (s *signal) change() {
 // compactions fail it goes on waiting, for as long as the context lives.
 func (s *Shard) room(ctx context.Context) error {
 	sublevels := s.sublevels()
-	if sublevels < deepest {
+	if sublevels < deepest || s.turns.hold != nil {
 		return nil
 	}
 	begin := time.Now()

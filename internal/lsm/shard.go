@@ -60,7 +60,7 @@ func OpenShard(ctx context.Context, res *Resources, prefix string, r Range, from
 		return nil, err
 	}
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Shard{res: res, turns: &turns{res: res, ended: inner.Done()}, r: r, cancel: cancel}
+	s := &Shard{res: res, turns: &turns{res: res, hold: holdOf(ctx), ended: inner.Done()}, r: r, cancel: cancel}
 	s.files = &files{
 		ctx: inner, turns: s.turns, objects: res.objects,
 		prefix: prefix + "/", known: map[string]Object{},

@@ -23,7 +23,8 @@ const (
 // Pebble calls it holding its own mutex, so a mutex here is never held while calling Pebble, with one
 // exception: granting, which Pebble takes no part in.
 type turns struct {
-	res *Resources
+	res  *Resources
+	hold *Hold // nil for none
 
 	granting sync.Mutex // held while db is being called by the granter
 	gone     bool       // under granting
@@ -141,6 +142,9 @@ func (t *turns) TrySchedule() (bool, pebble.CompactionGrantHandle) {
 
 // take reserves a compaction, if one is free for the database. res.mu is held.
 func (t *turns) take() bool {
+	if t.hold.holds() {
+		return false
+	}
 	if t.left || t.res.free == 0 || t.timer != nil || t.patient() || t.running >= t.db.GetAllowedWithoutPermission() {
 		return false
 	}

@@ -13,6 +13,8 @@ const (
 	StateAbsent     = "aquifer_state_known_absent_total"
 	StateScans      = "aquifer_state_scans_total"
 	StateRequests   = "aquifer_state_read_requests_total"
+	StateWait       = "aquifer_state_wait_seconds"
+	StateWaitMax    = "aquifer_state_wait_max_seconds"
 	StateEvictions  = "aquifer_state_evictions_total"
 	StateExpired    = "aquifer_state_expired_total"
 	StateKeys       = "aquifer_state_keys"
@@ -21,8 +23,8 @@ const (
 	StateFreezes    = "aquifer_state_freezes_total"
 	StateFreezeTime = "aquifer_state_freeze_seconds_total"
 	StateFreezeMax  = "aquifer_state_freeze_max_seconds"
-	StateWaitTime   = "aquifer_state_wait_seconds_total"
-	StateWaitMax    = "aquifer_state_wait_max_seconds"
+	StallTime       = "aquifer_operator_stall_seconds_total"
+	StallMax        = "aquifer_operator_stall_max_seconds"
 
 	TableCount        = "aquifer_tables"
 	TableBytes        = "aquifer_tables_bytes"
@@ -107,6 +109,9 @@ var All = []Metric{
 	{StateScans, Counter, perSubtask, "Ranges of state that were read from tables."},
 	{StateRequests, Counter, perSubtask, "Reads of tables, from the disk cache or the object store, for keys; " +
 		"those for ranges and compactions are not among them."},
+	{StateWait, Histogram, perSubtask, "Time for which the operator has stopped to read what is not in the hot tables: one " +
+		"for all such keys of a batch, and one for each range."},
+	{StateWaitMax, Gauge, perSubtask, "The longest such time."},
 	{StateEvictions, Counter, perSubtask, "Keys and entries that were forgotten because memory was short."},
 	{StateExpired, Counter, perSubtask, "Entries that were removed because their time-to-live was over."},
 	{StateKeys, Gauge, perSubtask, "Keys in the hot tables."},
@@ -115,8 +120,8 @@ var All = []Metric{
 	{StateFreezes, Counter, perSubtask, "Snapshots taken of the hot tables, at barriers."},
 	{StateFreezeTime, Counter, perSubtask, "Time for which a barrier has stopped the operator to take snapshots."},
 	{StateFreezeMax, Gauge, perSubtask, "The longest such time."},
-	{StateWaitTime, Counter, perSubtask, "Time for which batches waited for state to be read, or for changes to be written."},
-	{StateWaitMax, Gauge, perSubtask, "The longest such time of a batch."},
+	{StallTime, Counter, perSubtask, "Time for which batches waited for state to be read, or for changes to be written."},
+	{StallMax, Gauge, perSubtask, "The longest such time of a batch."},
 
 	{TableCount, Gauge, perSubtask, "Tables that the state consists of."},
 	{TableBytes, Gauge, perSubtask, "Their size, in part estimated."},

@@ -46,6 +46,7 @@ func (a *Attempt) Metrics() []metric.Sample {
 			all = into.state(all, s)
 		}
 		if s.shard != nil {
+			all = into.waits(all, &s.shard.waits)
 			all = into.tables(all, s.shard.meter.now(s.shard.Shard))
 		}
 	}
@@ -88,11 +89,16 @@ func (l samples) state(all []metric.Sample, s *OperatorStats) []metric.Sample {
 	return append(all,
 		metric.Sample{Name: metric.StateFreezeTime, Labels: l, Value: seconds(s.FreezeTime.Load())},
 		metric.Sample{Name: metric.StateFreezeMax, Labels: l, Value: seconds(s.FreezeMax.Load())},
-		metric.Sample{Name: metric.StateWaitTime, Labels: l, Value: seconds(s.WaitTime.Load())},
-		metric.Sample{Name: metric.StateWaitMax, Labels: l, Value: seconds(s.WaitMax.Load())})
+		metric.Sample{Name: metric.StallTime, Labels: l, Value: seconds(s.WaitTime.Load())},
+		metric.Sample{Name: metric.StallMax, Labels: l, Value: seconds(s.WaitMax.Load())})
 }
 
 func seconds(nanos int64) float64 { return time.Duration(nanos).Seconds() }
+
+func (l samples) waits(all []metric.Sample, t *metric.Times) []metric.Sample {
+	all = append(all, t.Samples(metric.StateWait, l)...)
+	return append(all, metric.Sample{Name: metric.StateWaitMax, Labels: l, Value: t.Max().Seconds()})
+}
 
 func (l samples) tables(all []metric.Sample, m lsm.Metrics) []metric.Sample {
 	all = l.tier(all, metric.StateHits, metric.Cache, m.KeysRead-m.KeysFromStore)

@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/lsm"
+	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 	"github.com/aquifer-stream/aquifer/internal/plan"
 )
@@ -22,6 +24,13 @@ type shard struct {
 	written int64 // the last set of tables that it has
 
 	meter meter
+	waits metric.Times // of the task, for state
+}
+
+// Read implements keyed.Below.
+func (s *shard) Read(ctx context.Context, keys [][]byte, found func(i int, value []byte) error) error {
+	defer s.waited(time.Now())
+	return s.Shard.Read(ctx, keys, found)
 }
 
 // Scan implements keyed.Below.
@@ -29,8 +38,12 @@ func (s *shard) Scan(ctx context.Context, start, end []byte, visit func(key, val
 	if end == nil {
 		end = s.keys.End
 	}
+	defer s.waited(time.Now())
 	return s.Shard.Scan(ctx, lsm.Range{Start: start, End: end}, visit)
 }
+
+// waited counts a wait of the task that has just ended.
+func (s *shard) waited(begin time.Time) { s.waits.Add(time.Since(begin)) }
 
 // openShard opens the shard of an operator from what the checkpoint has of it. Nothing is read for that.
 func (a *Attempt) openShard(n *plan.Node, task int, groups base.KeyGroupRange, r *operator.Restored) (*shard, error) {

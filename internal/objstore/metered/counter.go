@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
 
@@ -32,31 +33,15 @@ var names = [operations]string{"read", "get", "stat", "create", "write", "finish
 // String is the name of the operation, as the label of its metrics has it.
 func (o Operation) String() string { return names[o] }
 
-// bounds are those of the histograms, the last bucket excepted: from a page in memory to a store in trouble.
-var bounds = [...]time.Duration{
-	100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
-	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond,
-	10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
-	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
-	time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second, 30 * time.Second,
-}
-
-// counter counts the requests of one kind. They are the sum of the buckets.
+// counter counts the requests of one kind.
 type counter struct {
-	failed  atomic.Int64
-	nanos   atomic.Int64
-	buckets [len(bounds) + 1]atomic.Int64
+	failed atomic.Int64
+	times  metric.Times
 }
 
 // add counts a request that has just been answered.
 func (c *counter) add(begin time.Time, err error) {
-	took := time.Since(begin)
-	i := 0
-	for i < len(bounds) && took > bounds[i] {
-		i++
-	}
-	c.buckets[i].Add(1)
-	c.nanos.Add(int64(took))
+	c.times.Add(time.Since(begin))
 	if err != nil && !isAnswer(err) {
 		c.failed.Add(1)
 	}

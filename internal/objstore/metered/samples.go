@@ -1,18 +1,11 @@
 package metered
 
-import (
-	"time"
-
-	"github.com/aquifer-stream/aquifer/internal/metric"
-)
+import "github.com/aquifer-stream/aquifer/internal/metric"
 
 // Requests is the number of requests of a kind so far, and how many of them have failed.
 func (s *Store) Requests(o Operation) (all, failed int64) {
 	c := &s.counters[o]
-	for i := range c.buckets {
-		all += c.buckets[i].Load()
-	}
-	return all, c.failed.Load()
+	return c.times.Count(), c.failed.Load()
 }
 
 // Bytes is how many have been read and written so far.
@@ -33,18 +26,7 @@ func (s *Store) Samples() []metric.Sample {
 		labels := []metric.Label{{Name: "operation", Value: o.String()}}
 		all = append(all, metric.Sample{Name: metric.ObjectRequests, Labels: labels, Value: float64(n)},
 			metric.Sample{Name: metric.ObjectErrors, Labels: labels, Value: float64(failed)})
-		all = append(all, s.counters[o].histogram(labels)...)
+		all = append(all, s.counters[o].times.Samples(metric.ObjectTime, labels)...)
 	}
 	return all
-}
-
-func (c *counter) histogram(labels []metric.Label) []metric.Sample {
-	seconds, counts := make([]float64, len(bounds)), make([]int64, len(c.buckets))
-	for i, b := range bounds {
-		seconds[i] = b.Seconds()
-	}
-	for i := range c.buckets {
-		counts[i] = c.buckets[i].Load()
-	}
-	return metric.Buckets(metric.ObjectTime, labels, seconds, counts, time.Duration(c.nanos.Load()).Seconds())
 }

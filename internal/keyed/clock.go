@@ -83,6 +83,44 @@ func (d *directory[K]) relieve(core *core, p int) {
 	core.keys.charge()
 }
 
+// Relieve frees slots before a snapshot is taken: much of what is in memory is clean then, and is not while the snapshot
+// is being written. Parts that have free slots are passed over, unless it is the values that take the memory.
+func (s *Store[K]) Relieve() {
+	if s.dir.makeRoom == nil {
+		return
+	}
+	for range relieveRounds {
+		before := s.dir.used
+		for p := range s.dir.parts {
+			if !s.Budget.spent() {
+				return
+			}
+			if len(s.dir.parts[p].free) < evictAtOnce || s.heavy() {
+				s.makeRoom(p)
+			}
+		}
+		s.counts.Evicted += int64(before - s.dir.used)
+		if s.charge(); s.dir.used == before {
+			return
+		}
+	}
+}
+
+// relieveRounds is how many times each part is asked for slots at most.
+const relieveRounds = 8
+
+// heavy reports whether values take more than their pages.
+func (s *Store[K]) heavy() bool {
+	var held, pages int64
+	for _, t := range s.states {
+		if c, ok := t.(interface{ weight() (held, pages int64) }); ok {
+			h, p := c.weight()
+			held, pages = held+h, pages+p
+		}
+	}
+	return held > pages
+}
+
 // evictAtOnce is how many slots a search for room wants to free.
 const evictAtOnce = 64
 

@@ -56,6 +56,7 @@ type column[V any] struct {
 	dirtied    *amount // slots that have become dirty in the epoch, over all states of the store
 	grain      int64   // the memory of a slot with its key, about, without heft
 	heft       heft
+	older      []olderChanges // by page; nil where nothing is evicted
 	// weigh is what a value takes beyond its page, in bytes; nil for nothing that would count.
 	weigh func(*V) int64
 }
@@ -63,6 +64,9 @@ type column[V any] struct {
 func newColumn[V any](core *core, values *versions[V]) column[V] {
 	c := column[V]{
 		clock: &core.clock, values: values, strings: record.LayoutOf[V]().Strings, dirtied: &core.dirtied,
+	}
+	if core.Budget.Limited() {
+		c.older = []olderChanges{}
 	}
 	c.grain, c.heft = keyBytes+int64(sizeOf[V]()), heftOfType[V]()
 	return c
@@ -116,6 +120,7 @@ func (c *column[V]) begin(i int) *page[V] {
 		c.pages = append(c.pages, pageRef[V]{})
 	}
 	ref := &c.pages[i]
+	c.remember(i)
 	switch {
 	case ref.page == nil:
 		ref.page = c.slab.next()
@@ -217,7 +222,11 @@ func (c *column[V]) clean(s Slot) bool {
 		return true
 	}
 	epoch := c.pages[s>>pageBits].epoch
-	return !c.clock.pending(epoch) || epoch == c.clock.now && c.clock.settled() && !p.dirty.has(s)
+	if !c.clock.pending(epoch) {
+		return true
+	}
+	// Of a page that has not been changed in this epoch, a snapshot may be reading.
+	return epoch == c.clock.now && !p.dirty.has(s) && (c.clock.settled() || c.writtenBefore(s))
 }
 
 // evict forgets a clean slot's value. No snapshot that is still being read has its page.

@@ -186,7 +186,8 @@ func tryTake(slots chan struct{}) bool {
 	}
 }
 
-// readMissing looks up missing keys until none is left.
+// readMissing looks up missing keys until none is left, the last ones first: of reads that go forward Pebble would
+// read ahead, up to a megabyte for each table and goroutine.
 func (r *groupRead) readMissing(ctx context.Context) error {
 	var asked asked
 	it, err := r.open(asked.by(ctx))
@@ -199,7 +200,8 @@ func (r *groupRead) readMissing(ctx context.Context) error {
 		if n >= len(r.missing) {
 			return nil
 		}
-		if err := r.again(ctx, func() error { return r.look(it, r.missing[n]) }); err != nil {
+		i := r.missing[len(r.missing)-1-n]
+		if err := r.again(ctx, func() error { return r.look(it, i) }); err != nil {
 			return err
 		}
 		r.shard.asked(&asked)

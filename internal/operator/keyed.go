@@ -153,6 +153,7 @@ func (s *stateOf[K]) writeEarly() error {
 			return context.Cause(s.env.Context)
 		}
 	}
+	s.store.Relieve()
 	s.early = s.take()
 	s.env.WriteOut(s.early)
 	return nil

@@ -78,7 +78,7 @@ const (
 	// parallelReads is how many requests for state may be under way.
 	parallelReads = 256
 	// fewReads are always possible; readerBytes is about what one that is under way takes.
-	fewReads, readerBytes = 8, 1 << 20
+	fewReads, readerBytes = 64, 256 << 10
 	// A restart that is followed by this much undisturbed time is forgotten.
 	forgiveAfter = 5 * time.Minute
 	firstBackoff = 100 * time.Millisecond
@@ -160,8 +160,8 @@ var limits = scheduled.Limits{
 	},
 }
 
-// readers is how many goroutines may read state at a time. Each holds what its tables were read ahead, a megabyte or
-// more: together a tenth of the memory at most.
+// readers is how many goroutines may read state at a time. Each holds what it has read of the ends of its tables:
+// together about a tenth of the memory.
 func (r *run) readers() int {
 	if r.Memory == nil || r.Memory.Bytes() == 0 {
 		return parallelReads

@@ -89,18 +89,20 @@ func (s *Store[K]) Relieve() {
 	if s.dir.makeRoom == nil {
 		return
 	}
+	heavy, first := s.heavy(), s.dir.used
+	defer func() { s.counts.Evicted += int64(first - s.dir.used) }()
 	for range relieveRounds {
 		before := s.dir.used
 		for p := range s.dir.parts {
 			if !s.Budget.spent() {
 				return
 			}
-			if len(s.dir.parts[p].free) < evictAtOnce || s.heavy() {
+			if heavy || len(s.dir.parts[p].free) < evictAtOnce {
 				s.makeRoom(p)
+				s.charge()
 			}
 		}
-		s.counts.Evicted += int64(before - s.dir.used)
-		if s.charge(); s.dir.used == before {
+		if s.dir.used == before {
 			return
 		}
 	}

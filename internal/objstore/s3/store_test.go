@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aquifer-stream/aquifer/internal/objstore"
@@ -79,10 +80,11 @@ func TestAnErrorOfTheServerIsOneLine(t *testing.T) {
 }
 
 func TestUploadsAreSignedWithTheHashOfTheirBytes(t *testing.T) {
-	f, signed := newFake(t), 0
+	f := newFake(t)
+	var signed atomic.Int64 // parts go in parallel
 	s := openStore(t, subject.Kind, "p", through(func(r *http.Request) (*http.Response, error) {
 		if op := operation(r); op == "PutObject" || op == "UploadPart" {
-			signed++
+			signed.Add(1)
 			if hash := r.Header.Get("X-Amz-Content-Sha256"); len(hash) != 64 {
 				t.Errorf("%s: the hash is %q", op, hash)
 			}
@@ -95,8 +97,8 @@ func TestUploadsAreSignedWithTheHashOfTheirBytes(t *testing.T) {
 	_, err = w.Write(make([]byte, subject.Kind.PartBytes+1))
 	must(t, err)
 	must(t, w.Finish())
-	if signed != 3 {
-		t.Errorf("%d uploads", signed)
+	if signed.Load() != 3 {
+		t.Errorf("%d uploads", signed.Load())
 	}
 }
 

@@ -5,6 +5,8 @@ type marks struct {
 	used   bitmap // slots that hold keys
 	seen   bitmap // slots used since the hand came by
 	pinned bitmap // slots that the batch at hand works with
+	held   bitmap // slots that someone works with until they say otherwise
+	coming bitmap // slots whose state is being read
 }
 
 // limit makes a directory keep to its store's budget.
@@ -135,7 +137,7 @@ func (d *directory[K]) sweep(p int, clean func(Slot) bool, evict func(Slot)) (ev
 		t.hand = (t.hand + 1) % len(t.pages)
 		page := t.pages[t.hand]
 		m := &d.marks[page]
-		victims := m.used.without(m.seen).without(m.pinned)
+		victims := m.used.without(m.seen).without(m.pinned).without(m.held)
 		m.seen = bitmap{}
 		for i := range victims.all {
 			if s := Slot(page)<<pageBits + i; clean(s) {

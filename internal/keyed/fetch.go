@@ -34,15 +34,22 @@ func (r *reads) add(key int, slot Slot, into loader) {
 
 func (r *reads) key(i readItem) []byte { return r.arena[i.key:i.end] }
 
+// sort puts the items into the order of their keys, each key once.
+func (r *reads) sort() {
+	compare := func(a, b readItem) int { return bytes.Compare(r.key(a), r.key(b)) }
+	slices.SortFunc(r.items, compare)
+	r.items = slices.CompactFunc(r.items, func(a, b readItem) bool { return compare(a, b) == 0 })
+	for _, i := range r.items {
+		r.keys = append(r.keys, r.key(i))
+	}
+}
+
 // run reads all keys in one go. What is there is loaded.
 func (r *reads) run(c *core) error {
 	if len(r.items) == 0 {
 		return nil
 	}
-	slices.SortFunc(r.items, func(a, b readItem) int { return bytes.Compare(r.key(a), r.key(b)) })
-	for _, i := range r.items {
-		r.keys = append(r.keys, r.key(i))
-	}
+	r.sort()
 	c.counts.Reads += int64(len(r.keys))
 	err := c.Below.Read(c.Context, r.keys, func(i int, value []byte) error {
 		return r.items[i].into.load(r.items[i].slot, value)
@@ -118,18 +125,7 @@ func (s *Store[K]) bring() error {
 		return nil
 	}
 	s.reads.reset()
-	for _, t := range s.states {
-		into, ok := t.(loader)
-		if !ok {
-			continue
-		}
-		for _, slot := range s.missing {
-			at := len(s.reads.arena)
-			s.reads.arena = s.prefix(s.reads.arena, s.dir.partOf(slot), stateID(t.info().Name))
-			s.reads.arena = s.codec.Append(s.reads.arena, s.dir.key(slot))
-			s.reads.add(at, slot, into)
-		}
-	}
+	s.wantMissing(&s.reads)
 	err := s.reads.run(&s.core)
 	if err != nil {
 		for _, slot := range s.missing { // of which it is not known what they have
@@ -139,6 +135,22 @@ func (s *Store[K]) bring() error {
 	}
 	s.missing = s.missing[:0]
 	return err
+}
+
+// wantMissing adds the values of the slots that have just been created.
+func (s *Store[K]) wantMissing(r *reads) {
+	for _, t := range s.states {
+		into, ok := t.(loader)
+		if !ok {
+			continue
+		}
+		for _, slot := range s.missing {
+			at := len(r.arena)
+			r.arena = s.prefix(r.arena, s.dir.partOf(slot), stateID(t.info().Name))
+			r.arena = s.codec.Append(r.arena, s.dir.key(slot))
+			r.add(at, slot, into)
+		}
+	}
 }
 
 // makeRoom frees slots of a part.

@@ -3,6 +3,7 @@ package keyed
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/record"
@@ -202,6 +203,14 @@ func (s *Store[K]) view() func([]byte, Slot) []byte {
 // the store's groups. It probes in passes of independent loads, so that the waits for memory overlap. A key
 // that gets no state before the next Lookup loses its slot again.
 func (s *Store[K]) Lookup(keys []K, hashes []uint64, slots []Slot) error {
+	s.probe(keys, hashes, slots)
+	err := s.bring()
+	s.charge()
+	return err
+}
+
+// probe finds or creates the slots of a batch's keys, and leaves those whose state has to be looked for in missing.
+func (s *Store[K]) probe(keys []K, hashes []uint64, slots []Slot) {
 	s.tidy()
 	if len(s.words) < len(keys) {
 		s.words = make([]uint64, len(keys))
@@ -231,9 +240,6 @@ func (s *Store[K]) Lookup(keys []K, hashes []uint64, slots []Slot) error {
 		}
 	}
 	s.lookedUp(len(keys))
-	err := s.bring()
-	s.charge()
-	return err
 }
 
 // NoSlot is the slot of no key.
@@ -290,24 +296,36 @@ func (s *Store[K]) Close() {
 // tidy gives back slots without state: those that the last batch created in vain at once, those whose state
 // was cleared when the snapshot with their tombstones has been written.
 func (s *Store[K]) tidy() {
-	for _, slot := range s.fresh {
+	s.fresh = slices.DeleteFunc(s.fresh, func(slot Slot) bool {
+		if s.Held(slot) {
+			return false
+		}
 		s.drop(slot)
 		s.leave(slot)
-	}
-	s.fresh = s.fresh[:0]
+		return true
+	})
 	for len(s.waiting) > 0 && s.waiting[0].frozen.epoch <= s.clock.written.Load() {
 		for _, t := range s.states {
 			t.reclaim()
 		}
 		for _, slot := range s.waiting[0].slots {
 			if s.awaited.told(slot) {
-				s.drop(slot)
-				s.leave(slot)
+				s.release(slot)
 			}
 		}
 		s.waiting[0].frozen.forget()
 		s.waiting = s.waiting[1:]
 	}
+}
+
+// release drops a slot that has lost its state, now or when it is held no longer.
+func (s *Store[K]) release(slot Slot) {
+	if s.Held(slot) {
+		s.fresh = append(s.fresh, slot)
+		return
+	}
+	s.drop(slot)
+	s.leave(slot)
 }
 
 // drop removes a slot's key if no state has anything for it.

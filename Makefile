@@ -2,7 +2,7 @@
 GO ?= go
 RACE = ./internal/... ./connector/... ./flow ./state ./window .
 
-.PHONY: build test race lint bench soak soak-state soak-spiky metamorphic counts expiry
+.PHONY: build test race lint bench soak soak-state soak-spiky metamorphic counts expiry histories
 
 build:
 	CGO_ENABLED=0 $(GO) build -o aquifer ./cmd/aquifer
@@ -38,6 +38,10 @@ soak-spiky:
 # Random histories of state until one goes wrong, or the time is over.
 metamorphic:
 	$(GO) test ./internal/lsm -run 'TestMetamorphic$$' -metamorphic.duration=10m -timeout 15m -v
+
+# Random histories of records, events and timers in flight.
+histories:
+	$(GO) test ./internal/async -run TestEveryHistory -async.seeds=50000 -v
 
 # Uploads, requests and tables of a state of 1 GB.
 counts:

@@ -106,3 +106,16 @@ type Timer struct {
 	// Processing is set for timers by the machine's clock.
 	Processing bool
 }
+
+// Prefetch is a record that will be processed soon, in a function that says what state it will use.
+type Prefetch struct {
+	slot  uint32
+	wants any
+}
+
+// NewPrefetch returns the Prefetch of a record of the key in the given slot. It is for the engine.
+func NewPrefetch(slot uint32, wants any) Prefetch { return Prefetch{slot, wants} }
+
+// Wants returns the place of the key in the hot tables, and the engine's list of what is to be read. It is for the
+// engine.
+func (p *Prefetch) Wants() (slot uint32, wants any) { return p.slot, p.wants }

@@ -56,6 +56,9 @@ func (a *Ahead) Empty() bool { return len(a.items) == 0 && len(a.slots) == 0 }
 // Len is the number of keys to read.
 func (a *Ahead) Len() int { return len(a.items) }
 
+// Brings reports whether the state of a slot is coming with it.
+func (a *Ahead) Brings(slot Slot) bool { return slices.Contains(a.slots, slot) }
+
 // Read reads. It does not touch the store; an error is kept for Take too.
 func (a *Ahead) Read(ctx context.Context, below Below) error {
 	a.sort()
@@ -126,3 +129,6 @@ func (s *Store[K]) Release(slot Slot) { s.dir.marks[slot>>pageBits].held.unset(s
 
 // Held reports whether a slot is held.
 func (s *Store[K]) Held(slot Slot) bool { return s.dir.marks[slot>>pageBits].held.has(slot) }
+
+// Whole reports whether memory has all there is: then nothing has ever to be read.
+func (s *Store[K]) Whole() bool { return !s.Restored && !s.Budget.Limited() }

@@ -43,8 +43,8 @@ func (b *Budget) Limit() int64 {
 // Limited reports whether stores may have to forget something.
 func (b *Budget) Limited() bool { return b != nil && b.limited }
 
-// spent reports whether there is no room for more.
-func (b *Budget) spent() bool { return b.Limited() && b.used.Load() >= b.limit.Load() }
+// Spent reports whether there is no room for more.
+func (b *Budget) Spent() bool { return b.Limited() && b.used.Load() >= b.limit.Load() }
 
 // leastDirty are the changes that a store may have whatever the limit is.
 const leastDirty = 64 << 10

@@ -16,13 +16,13 @@ func (d *directory[K]) limit(core *core, makeRoom func(p int)) {
 	}
 	d.makeRoom = func(p int) {
 		t, written := &d.parts[p], core.clock.written.Load()+1
-		if !core.Budget.spent() || t.stuck == written {
+		if !core.Budget.Spent() || t.stuck == written {
 			return
 		}
 		before := d.used
 		makeRoom(p)
 		core.counts.Evicted += int64(before - d.used)
-		if len(t.free) == 0 && core.Budget.spent() {
+		if len(t.free) == 0 && core.Budget.Spent() {
 			t.stuck = written
 		}
 	}
@@ -73,7 +73,7 @@ func (d *directory[K]) unpin() {
 
 // relieve frees slots of a part although it may have some: its values take memory of their own.
 func (d *directory[K]) relieve(core *core, p int) {
-	if d.makeRoom == nil || !core.Budget.spent() {
+	if d.makeRoom == nil || !core.Budget.Spent() {
 		return
 	}
 	t := &d.parts[p]
@@ -96,7 +96,7 @@ func (s *Store[K]) Relieve() {
 	for range relieveRounds {
 		before := s.dir.used
 		for p := range s.dir.parts {
-			if !s.Budget.spent() {
+			if !s.Budget.Spent() {
 				return
 			}
 			if heavy || len(s.dir.parts[p].free) < evictAtOnce {

@@ -21,6 +21,7 @@ type Timers struct {
 	least   int64    // of upTo
 	fired   fired    // in this epoch
 	firing  int64    // the time whose timers are firing; the largest number for none
+	rest    []Slot   // those of them that have not
 }
 
 // timersAtOnce is about how many timers of a part are read at once.
@@ -109,6 +110,9 @@ func (t *Timers) Cancel(s Slot, time int64) {
 
 // Next is the earliest time that may have a timer.
 func (t *Timers) Next() (int64, bool) {
+	if len(t.rest) > 0 {
+		return t.firing, true
+	}
 	next := t.least
 	if next < math.MaxInt64 {
 		next++
@@ -120,49 +124,75 @@ func (t *Timers) Next() (int64, bool) {
 }
 
 // Pop takes all timers up to a time and calls a function for each, in the order of their times. The function may
-// set and take back timers; those due are popped too. Those that are not in memory are read when their turn
-// comes: a part holds a few at once, so that what is read is not driven out again before it fires.
+// set and take back timers; those due are popped too.
 func (t *Timers) Pop(upTo int64, fire func(s Slot, time int64) error) error {
 	for {
-		if len(t.times) > 0 && t.times[0] <= min(upTo, t.least) {
-			if err := t.popFirst(fire); err != nil {
-				return err
-			}
-			continue
+		s, time, ok, err := t.pop(upTo)
+		if err != nil || !ok {
+			return err
 		}
-		if t.least >= upTo {
-			return nil
-		}
-		next := upTo
-		if len(t.times) > 0 {
-			next = min(next, t.times[0])
-		}
-		if err := t.read(next); err != nil {
+		if err := fire(s, time); err != nil {
 			return err
 		}
 	}
 }
 
-// popFirst takes the timers of the earliest time.
-func (t *Timers) popFirst(fire func(s Slot, time int64) error) error {
-	time := t.times[0]
-	bucket := t.buckets[time]
+// Take takes the first timers up to a time, at most n, and tells of each, in the order of their times. There may be
+// more when it has taken n.
+func (t *Timers) Take(upTo int64, n int, taken func(s Slot, time int64)) error {
+	for range n {
+		s, time, ok, err := t.pop(upTo)
+		if err != nil || !ok {
+			return err
+		}
+		taken(s, time)
+	}
+	return nil
+}
+
+// pop takes the first timer up to a time. Those that are not in memory are read when their turn comes: a part holds
+// a few at once, so that what is read is not driven out again before it fires.
+func (t *Timers) pop(upTo int64) (s Slot, time int64, ok bool, err error) {
+	for {
+		for len(t.rest) > 0 {
+			s, t.rest = t.rest[0], t.rest[1:]
+			if e, known := t.find(s, timerEntry{t.firing, s}); known && t.column.has(e) { // not taken back
+				t.entries.remove(s, e)
+				return s, t.firing, true, nil
+			}
+		}
+		t.firing = math.MaxInt64
+		switch first, there := t.first(); {
+		case there && first <= min(upTo, t.least):
+			t.begin(first)
+		case t.least >= upTo:
+			return 0, 0, false, nil
+		case there:
+			err = t.read(min(upTo, first))
+		default:
+			err = t.read(upTo)
+		}
+		if err != nil {
+			return 0, 0, false, err
+		}
+	}
+}
+
+// first is the earliest time in memory that has timers, or had.
+func (t *Timers) first() (time int64, ok bool) {
+	if len(t.times) == 0 {
+		return 0, false
+	}
+	return t.times[0], true
+}
+
+// begin makes the timers of the earliest time those that fire.
+func (t *Timers) begin(time int64) {
+	t.rest = t.buckets[time]
 	delete(t.buckets, time)
 	heap.Pop(&t.times)
 	t.firing = time
-	t.fired.add(time, len(bucket))
-	for _, s := range bucket {
-		e, known := t.find(s, timerEntry{time, s})
-		if !known || !t.column.has(e) {
-			continue // taken back
-		}
-		t.entries.remove(s, e)
-		if err := fire(s, time); err != nil {
-			return err
-		}
-	}
-	t.firing = math.MaxInt64
-	return nil
+	t.fired.add(time, len(t.rest))
 }
 
 // read brings the next timers of every part into memory, as far as they may be due.

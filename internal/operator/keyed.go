@@ -96,23 +96,44 @@ func (s *stateOf[K]) describe() (key string, states []checkpoint.State, err erro
 	return s.store.KeySchema(), states, nil
 }
 
-// lookup finds the slots of a batch's keys, creating those that are new.
+// lookup finds the slots of a batch's keys, creating those that are new, and waits for their state.
 func lookup[K comparable, T any](s *stateOf[K], b *flow.Batch[T], key func(*T) K) error {
-	if err := s.writeEarly(); err != nil {
+	if err := s.between(); err != nil {
 		return err
 	}
-	if err := s.age(); err != nil {
-		return err
-	}
-	s.keys = s.keys[:0]
-	for i := range b.Rows {
-		s.keys = append(s.keys, key(&b.Rows[i]))
-	}
+	keysOf(s, b, key)
 	if cap(s.slots) < len(s.keys) {
 		s.slots = make([]keyed.Slot, len(s.keys))
 	}
 	s.slots = s.slots[:len(s.keys)]
 	return s.store.Lookup(s.keys, b.Hashes, s.slots)
+}
+
+// find is lookup that does not wait: what is missing comes with the grouped read that it returns, if any.
+func find[K comparable, T any](
+	s *stateOf[K], b *flow.Batch[T], key func(*T) K, slots []keyed.Slot,
+) (*keyed.Ahead, error) {
+	if err := s.between(); err != nil {
+		return nil, err
+	}
+	keysOf(s, b, key)
+	return s.store.Find(s.keys, b.Hashes, slots), nil
+}
+
+// between is what there is to do between batches.
+func (s *stateOf[K]) between() error {
+	if err := s.writeEarly(); err != nil {
+		return err
+	}
+	return s.age()
+}
+
+// keysOf extracts the keys of a batch.
+func keysOf[K comparable, T any](s *stateOf[K], b *flow.Batch[T], key func(*T) K) {
+	s.keys = s.keys[:0]
+	for i := range b.Rows {
+		s.keys = append(s.keys, key(&b.Rows[i]))
+	}
 }
 
 // count tells how the state is doing, once a batch.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,9 +65,9 @@ type rig struct {
 	names  int // given out
 	parts  []*rigPart
 	hash   func(*flow.Batch[event])
-	cut    uint64 // the last checkpoint
-	told   int    // early snapshots
-	found  int    // values that were read from below
+	cut    uint64       // the last checkpoint
+	told   int          // early snapshots
+	found  atomic.Int64 // values that were read from below
 }
 
 // rigPart is one operator, and the shard below its state.
@@ -162,7 +163,7 @@ func objects(tables []checkpoint.Table) (all []lsm.Object) {
 // Read implements keyed.Below, and Scan.
 func (p *rigPart) Read(ctx context.Context, keys [][]byte, found func(int, []byte) error) error {
 	return p.shard.Read(ctx, keys, func(i int, value []byte) error {
-		p.rig.found++
+		p.rig.found.Add(1)
 		return found(i, value)
 	})
 }
@@ -172,9 +173,39 @@ func (p *rigPart) Scan(ctx context.Context, start, end []byte, visit func(k, v [
 		end = p.keys.End
 	}
 	return p.shard.Scan(ctx, lsm.Range{Start: start, End: end}, func(k, v []byte) error {
-		p.rig.found++
+		p.rig.found.Add(1)
 		return visit(k, v)
 	})
+}
+
+// settle waits until nothing is in flight.
+func (p *rigPart) settle() {
+	p.rig.t.Helper()
+	f, ok := p.Operator.(Flying)
+	if !ok || !f.Waits() {
+		return
+	}
+	_ = p.flush()
+	p.firing = true
+	defer func() { p.firing = false }()
+	for f.Waits() {
+		<-f.Wake()
+		must(p.rig.t, f.Resume())
+	}
+}
+
+// makeRoom lets the operator take more.
+func (p *rigPart) makeRoom() {
+	if f, ok := p.Operator.(Flying); ok && f.Full() {
+		p.settle()
+	}
+}
+
+func (r *rig) settle() {
+	r.t.Helper()
+	for _, p := range r.parts {
+		p.settle()
+	}
 }
 
 // writeOut keeps a snapshot: it is written later, as it is in a job. But while windows or timers fire, the operator may
@@ -188,6 +219,7 @@ func (p *rigPart) writeOut(s StateSnapshot) {
 }
 
 func (p *rigPart) Watermark(t int64) error {
+	p.makeRoom()
 	_ = p.flush()
 	p.firing = true
 	defer func() { p.firing = false }()
@@ -249,6 +281,7 @@ func (r *rig) rows(rng *rand.Rand, events ...event) {
 		case len(p.queue) > 0:
 			p.env.MaxDirty = 0 // or the operator would wait for the one before
 		}
+		p.makeRoom()
 		must(r.t, p.Batch(b))
 	}
 }

@@ -44,6 +44,19 @@ type Clocked interface {
 	Tick(now time.Time) error
 }
 
+// Flying operators have rows in flight: a call of Batch may return before what follows from its rows has been handed
+// on. Snapshot waits for all of them.
+type Flying interface {
+	// Wake has a token when Resume may find something to do.
+	Wake() <-chan struct{}
+	// Resume goes on with what is in flight.
+	Resume() error
+	// Full says that no more is to come before Resume has made room.
+	Full() bool
+	// Waits reports whether anything is in flight.
+	Waits() bool
+}
+
 // Snapshot is an operator's part of a checkpoint, as of a barrier.
 type Snapshot struct {
 	// Watermark is the operator's event time.
@@ -100,6 +113,10 @@ type Env struct {
 	WriteOut func(StateSnapshot)
 	MaxDirty int64
 	Barrier  func() time.Time
+	// InFlight is how many rows a keyed operator may have in flight, zero for as many as suit it; Relaxed that rows
+	// need not wait for the watermarks before them.
+	InFlight int
+	Relaxed  bool
 	// Splits is where a source gets its splits; nil for other operators.
 	Splits SplitPool
 	// Stats are the counters of the operator.

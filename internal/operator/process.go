@@ -50,18 +50,24 @@ func declare[K comparable, In, Out any](s *stateOf[K], fn ProcessFunc[In, Out]) 
 	return t, err
 }
 
-// Process applies a user's function to the rows of a keyed stream.
+// PrefetchFunc is a ProcessFunc that knows beforehand what state it will use for a row.
+type PrefetchFunc[In any] interface {
+	Prefetch(ctx *flow.Prefetch, in *In) error
+}
+
+// Process applies a user's function to the rows of a keyed stream. A row whose state is in memory, and whose key is
+// not busy, runs at once; others are in flight (inflight.go).
 type Process[K comparable, In, Out any] struct {
 	stateless[Out]
-	state   *stateOf[K]
-	key     func(*In) K
-	fn      ProcessFunc[In, Out]
-	onTimer TimerFunc[Out] // nil if the function has none
-	timers  processTimers
-	in      Pool[In]
-	out     Pool[Out]
-	ctx     *flow.Context
-	current K // the key of ctx
+	state    *stateOf[K]
+	key      func(*In) K
+	fn       ProcessFunc[In, Out]
+	onTimer  TimerFunc[Out]   // nil if the function has none
+	prefetch PrefetchFunc[In] // nil if the function has none
+	timers   processTimers
+	in       Pool[In]
+	out      Pool[Out]
+	inFlight[K, In, Out]
 }
 
 // NewProcess returns the operator that applies fn.
@@ -76,13 +82,18 @@ func NewProcess[K comparable, In, Out any](
 		stateless: newStateless(env, next), state: s, key: key, fn: fn,
 		in: PoolOf[In](), out: PoolOf[Out](),
 	}
-	p.ctx = flow.NewContext(env.Context, (*processEngine[K, In, Out])(p))
 	p.onTimer, _ = fn.(TimerFunc[Out])
+	p.prefetch, _ = fn.(PrefetchFunc[In])
+	p.inFlight = newInFlight[K, In, Out](env)
+	p.rows = p.out.Get()
+	p.crew = newCrew(p.work, p.newHand)
+	//s.below.suspend = p.suspend
 	return p, nil
 }
 
 // Open declares the function's state and restores it.
 func (p *Process[K, In, Out]) Open() (err error) {
+	p.home = here()
 	if p.timers, err = declare(p.state, p.fn); err != nil {
 		return err
 	}
@@ -90,76 +101,23 @@ func (p *Process[K, In, Out]) Open() (err error) {
 	return p.state.restore()
 }
 
-// Batch finds the slots of all keys of the batch, then calls the function row by row.
+// Batch finds the slots of all keys of the batch and lets go what is missing to be read. It runs what can run.
 func (p *Process[K, In, Out]) Batch(b *flow.Batch[In]) error {
-	if err := lookup(p.state, b, p.key); err != nil {
+	if err := p.take(b); err != nil {
 		return err
 	}
-	p.state.store.Touch(p.state.slots)
-	n := len(b.Rows)
-	out := p.out.Get()
-	if err := p.apply(b, out); err != nil {
-		return err
-	}
-	p.state.count()
-	p.in.Put(b)
-	return p.emit(n, out)
+	return p.run()
 }
 
-func (p *Process[K, In, Out]) apply(b *flow.Batch[In], out *flow.Batch[Out]) (err error) {
-	defer p.env.rescue(&err, p.where)
-	defer p.ctx.Leave()
-	collector := flow.NewCollector(out, &p.ctx.Time)
-	for i := range b.Rows {
-		p.current = p.state.keys[i]
-		p.ctx.Enter(uint32(p.state.slots[i]), b.Times[i])
-		if err := p.fn.Process(p.ctx, &b.Rows[i], collector); err != nil {
-			return p.env.userError(err, p.current, p.ctx.Time)
-		}
-	}
-	return nil
-}
-
-func (p *Process[K, In, Out]) where() (any, int64) { return p.current, p.ctx.Time }
-
-// Watermark fires the timers that are due, then goes on.
+// Watermark comes to an end when all rows before it have, and the timers that it makes due.
 func (p *Process[K, In, Out]) Watermark(t int64) error {
-	p.ctx.Watermark = t
-	if p.timers.event != nil {
-		if err := p.fire(p.timers.event, t, flow.Timer{}); err != nil {
-			return err
-		}
-	}
-	return p.stateless.Watermark(t)
+	p.arrived = t
+	return p.happens(milestone{watermark: t})
 }
 
-// fire calls OnTimer for all timers up to a time, those included that the calls register.
-func (p *Process[K, In, Out]) fire(timers *keyed.Timers, upTo int64, kind flow.Timer) (err error) {
-	if next, ok := timers.Next(); !ok || next > upTo {
-		return nil
-	}
-	if err := p.state.age(); err != nil {
-		return err
-	}
-	out := p.out.Get()
-	defer p.env.rescue(&err, p.where)
-	defer p.ctx.Leave()
-	collector := flow.NewCollector(out, &p.ctx.Time)
-	err = timers.Pop(upTo, func(slot keyed.Slot, at int64) error {
-		if err := p.state.writeEarly(); err != nil {
-			return err
-		}
-		p.current = *p.state.store.Key(slot)
-		p.ctx.Enter(uint32(slot), at)
-		if err := p.onTimer.OnTimer(p.ctx, kind, collector); err != nil {
-			return p.env.userError(err, p.current, at)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return p.emit(0, out)
+// Idle keeps its place among the rows.
+func (p *Process[K, In, Out]) Idle(idle bool) error {
+	return p.happens(milestone{status: true, idle: idle})
 }
 
 // Due is when the next processing-time timer fires, or state is looked at for what has expired.
@@ -176,22 +134,27 @@ func (p *Process[K, In, Out]) Due() time.Time {
 
 // Tick lets go what has expired and fires the processing-time timers that are due.
 func (p *Process[K, In, Out]) Tick(now time.Time) error {
-	if err := p.state.tick(); err != nil {
-		return err
+	if p.load == nil { // the slots of its rows must stay where they are
+		if err := p.state.tick(); err != nil {
+			return err
+		}
 	}
-	if p.timers.processing == nil {
-		return nil
-	}
-	return p.fire(p.timers.processing, now.UnixMilli(), flow.Timer{Processing: true})
+	p.clock = now.UnixMilli()
+	return p.run()
 }
 
-// Snapshot freezes the state.
+// Snapshot waits for what is in flight and freezes the state.
 func (p *Process[K, In, Out]) Snapshot(uint64) (Snapshot, error) {
+	if err := p.drain(); err != nil {
+		return Snapshot{}, err
+	}
 	return Snapshot{Watermark: p.last, State: p.state.freeze()}, nil
 }
 
-// Close gives back the memory of the state.
+// Close ends what is in flight and gives back the memory of the state.
 func (p *Process[K, In, Out]) Close() error {
+	p.crew.close()
+	p.arrivals.close()
 	p.state.store.Close()
 	return closeFunc(p.env, p.fn)
 }
@@ -208,42 +171,3 @@ func closeFunc(env *Env, fn any) (err error) {
 	}
 	return nil
 }
-
-// processEngine is what a Context asks of the operator.
-type processEngine[K comparable, In, Out any] Process[K, In, Out]
-
-func (p *processEngine[K, In, Out]) Key() any { return &p.current }
-
-func (p *processEngine[K, In, Out]) RegisterEventTimer(slot uint32, t int64) error {
-	if p.onTimer == nil {
-		return flow.ErrNoTimers
-	}
-	p.timers.event.Register(keyed.Slot(slot), t)
-	return nil
-}
-
-func (p *processEngine[K, In, Out]) RegisterProcessingTimer(slot uint32, t int64) error {
-	if p.onTimer == nil {
-		return flow.ErrNoTimers
-	}
-	p.timers.processing.Register(keyed.Slot(slot), t)
-	return nil
-}
-
-func (p *processEngine[K, In, Out]) CancelEventTimer(slot uint32, t int64) error {
-	if p.onTimer == nil {
-		return flow.ErrNoTimers
-	}
-	p.timers.event.Cancel(keyed.Slot(slot), t)
-	return nil
-}
-
-func (p *processEngine[K, In, Out]) CancelProcessingTimer(slot uint32, t int64) error {
-	if p.onTimer == nil {
-		return flow.ErrNoTimers
-	}
-	p.timers.processing.Cancel(keyed.Slot(slot), t)
-	return nil
-}
-
-func (p *processEngine[K, In, Out]) ProcessingTime() int64 { return time.Now().UnixMilli() }

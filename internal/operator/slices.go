@@ -111,7 +111,7 @@ func (s *SliceWindows[K, T, A, R]) Batch(b *flow.Batch[T]) error {
 	if err := s.state.writeEarly(); err != nil {
 		return err
 	}
-	s.keysOf(b)
+	keysOf(s.state, b, s.key)
 	for from := 0; from < len(b.Rows); {
 		slice := s.window.SliceStart(b.Times[from])
 		to := from + 1

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -122,18 +123,26 @@ func (r *processRig) displace(from int) {
 	r.out.rows = nil
 }
 
+// rows sends events and waits for all that follows from them.
+func (r *processRig) rows(rng *rand.Rand, events ...event) {
+	r.t.Helper()
+	r.rig.rows(rng, events...)
+	r.settle()
+}
+
 // watermark moves event time and forgets what the crowd has to say to it.
 func (r *processRig) watermark(t int64) {
 	r.t.Helper()
 	r.rig.watermark(t)
+	r.settle()
 	r.out.rows = slices.DeleteFunc(r.out.rows, func(row string) bool { return strings.HasPrefix(row, "crowd") })
 }
 
 // mustBeAway checks that something has to be read for a use of state.
 func (r *processRig) mustBeAway(use func()) {
 	r.t.Helper()
-	before := r.found
-	if use(); r.found == before {
+	before := r.found.Load()
+	if use(); r.found.Load() == before {
 		r.t.Error("nothing was read: all of it was in memory all the time")
 	}
 }
@@ -286,7 +295,8 @@ func TestAMissingTableIsAnErrorThatNamesOperatorAndTable(t *testing.T) {
 	b := &flow.Batch[event]{}
 	b.Append(event{Key: "a"}, 0)
 	r.hash(b)
-	err := r.parts[0].Batch(b)
+	must(t, r.parts[0].Batch(b))
+	_, err := r.parts[0].Snapshot(9)
 	mustSay(t, err, `operator "p": read state: `, lost)
 	if base.KindOf(err) != base.Corrupt {
 		t.Errorf("%v", err)

@@ -76,7 +76,7 @@ func TestAnOperatorTellsOfItsWaitsForState(t *testing.T) {
 	}
 	r.displace(0)
 	before := stats.WaitTime.Load()
-	r.mustBeAway(func() { r.rows(nil, event{"a", 900, 7}) })
+	r.mustBeAway(func() { r.rig.rows(nil, event{"a", 900, 7}); r.checkpoint() })
 	if got := stats.WaitTime.Load() - before; got <= 0 || stats.WaitMax.Load() <= 0 {
 		t.Errorf("waited %d ns for a key that was away, at most %d ns", got, stats.WaitMax.Load())
 	}

@@ -49,14 +49,6 @@ func (w *windowing[K, T, A, R]) restore() error {
 	return nil
 }
 
-// keysOf extracts the keys of a batch.
-func (w *windowing[K, T, A, R]) keysOf(b *flow.Batch[T]) {
-	w.state.keys = w.state.keys[:0]
-	for i := range b.Rows {
-		w.state.keys = append(w.state.keys, w.key(&b.Rows[i]))
-	}
-}
-
 func (w *windowing[K, T, A, R]) slotsFor(n int) []keyed.Slot {
 	if cap(w.state.slots) < n {
 		w.state.slots = make([]keyed.Slot, n)

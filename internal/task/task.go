@@ -61,8 +61,9 @@ type Config struct {
 
 // Times is how a task has spent its time, in nanoseconds. Anyone may read it.
 type Times struct {
-	// Idle is the time without input, Blocked the time without credit; the rest was busy.
-	Idle, Blocked atomic.Int64
+	// Idle is the time without input, Waiting that with nothing to do but to wait for state, Blocked the time without
+	// credit; the rest was busy.
+	Idle, Waiting, Blocked atomic.Int64
 }
 
 // Task is a subtask of a chain.
@@ -71,8 +72,9 @@ type Task struct {
 	control chan channel.Barrier
 	wake    chan struct{}
 	clocked []operator.Clocked
-	ended   bool // the source has no more rows
-	stopped bool // the source is read no further in this run
+	flying  operator.Flying // the head, if it has rows in flight
+	ended   bool            // the source has no more rows
+	stopped bool            // the source is read no further in this run
 }
 
 // New returns a task that is ready to run.
@@ -145,26 +147,74 @@ func (t *Task) run(ctx context.Context) error {
 // runGate is the loop of a task with input.
 func (t *Task) runGate(ctx context.Context) error {
 	for {
-		e, ok := t.Gate.TryNext()
-		if !ok {
-			begin := time.Now()
-			var err error
-			if e, ok, err = t.Gate.Next(ctx, nil, t.due()); err != nil {
-				return err
-			}
-			t.Times.Idle.Add(int64(time.Since(begin)))
+		e, ok, err := t.next(ctx)
+		if err != nil {
+			return err
 		}
 		if ok {
-			if err := t.handle(e); err != nil {
-				return err
-			}
+			err = t.handle(e)
 		} else if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if err == nil && t.flying != nil {
+			err = t.resume()
+		}
+		if err != nil {
+			return err
 		}
 		if err := t.tick(); err != nil {
 			return err
 		}
 	}
+}
+
+// next returns the next event, if there is one before the head operator can go on with what it has in flight, or
+// something else is due. As long as the head is full there is none.
+func (t *Task) next(ctx context.Context) (e channel.Event, ok bool, err error) {
+	var wake <-chan struct{}
+	waited, full := &t.Times.Idle, false
+	if t.flying != nil {
+		wake, full = t.flying.Wake(), t.flying.Full()
+		if t.flying.Waits() {
+			waited = &t.Times.Waiting
+		}
+	}
+	if !full {
+		if e, ok := t.Gate.TryNext(); ok {
+			return e, true, nil
+		}
+	}
+	begin := time.Now()
+	defer func() { waited.Add(int64(time.Since(begin))) }()
+	if full {
+		return e, false, t.await(ctx, wake)
+	}
+	return t.Gate.Next(ctx, wake, t.due())
+}
+
+// await waits for what is in flight, or for what is due.
+func (t *Task) await(ctx context.Context, wake <-chan struct{}) error {
+	var due <-chan time.Time
+	if at := t.due(); !at.IsZero() {
+		timer := time.NewTimer(time.Until(at))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-wake:
+	case <-due:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// resume lets the head go on with what is in flight, if anything is.
+func (t *Task) resume() error {
+	if !t.flying.Waits() {
+		return nil
+	}
+	return t.flying.Resume()
 }
 
 func (t *Task) handle(e channel.Event) error {

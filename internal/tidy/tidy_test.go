@@ -21,7 +21,7 @@ var floors = []struct {
 	packages []string
 }{
 	{"words", []string{
-		"internal/base", "internal/gcpace", "internal/memory", "internal/metric",
+		"internal/async", "internal/base", "internal/gcpace", "internal/memory", "internal/metric",
 		"internal/programtest", "internal/objstore/gateway",
 	}},
 	{"contracts", []string{"flow", "internal/objstore", "internal/checkpoint", "internal/scrape"}},
@@ -54,7 +54,7 @@ var floors = []struct {
 }
 
 // pure packages are stepped by their caller: they know no time, no I/O and no goroutine.
-var pure = []string{"internal/checkpoint"}
+var pure = []string{"internal/async", "internal/checkpoint"}
 
 var impure = []string{"time", "os", "net", "sync", "context", "math/rand", "math/rand/v2", "io/fs"}
 

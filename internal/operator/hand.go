@@ -1,0 +1,72 @@
+package operator
+
+import (
+	"time"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/async"
+	"github.com/aquifer-stream/aquifer/internal/keyed"
+)
+
+// hand is a worker of a Process with the record or timer that it is at: what a Context asks of the operator.
+type hand[K comparable, In, Out any] struct {
+	process *Process[K, In, Out]
+	ctx     *flow.Context
+	out     flow.Collector[Out]
+	key     K
+	slot    keyed.Slot
+	id      async.ID // zero for what runs at once, as long as it does
+	ticket  ticket[In]
+	flies   bool // it is in flight, and has an id
+}
+
+func (p *Process[K, In, Out]) newHand(*worker[*hand[K, In, Out]]) *hand[K, In, Out] {
+	h := &hand[K, In, Out]{process: p}
+	h.ctx = flow.NewContext(p.env.Context, h)
+	h.out = flow.NewCollector(p.rows, &h.ctx.Time)
+	return h
+}
+
+func (h *hand[K, In, Out]) where() (any, int64) { return h.key, h.ctx.Time }
+
+// Key implements flow.Engine.
+func (h *hand[K, In, Out]) Key() any { return &h.key }
+
+// RegisterEventTimer implements flow.Engine.
+func (h *hand[K, In, Out]) RegisterEventTimer(slot uint32, t int64) error {
+	if h.process.onTimer == nil {
+		return flow.ErrNoTimers
+	}
+	h.process.timers.event.Register(keyed.Slot(slot), t)
+	return nil
+}
+
+// RegisterProcessingTimer implements flow.Engine.
+func (h *hand[K, In, Out]) RegisterProcessingTimer(slot uint32, t int64) error {
+	if h.process.onTimer == nil {
+		return flow.ErrNoTimers
+	}
+	h.process.timers.processing.Register(keyed.Slot(slot), t)
+	return nil
+}
+
+// CancelEventTimer implements flow.Engine.
+func (h *hand[K, In, Out]) CancelEventTimer(slot uint32, t int64) error {
+	if h.process.onTimer == nil {
+		return flow.ErrNoTimers
+	}
+	h.process.timers.event.Cancel(keyed.Slot(slot), t)
+	return nil
+}
+
+// CancelProcessingTimer implements flow.Engine.
+func (h *hand[K, In, Out]) CancelProcessingTimer(slot uint32, t int64) error {
+	if h.process.onTimer == nil {
+		return flow.ErrNoTimers
+	}
+	h.process.timers.processing.Cancel(keyed.Slot(slot), t)
+	return nil
+}
+
+// ProcessingTime implements flow.Engine.
+func (h *hand[K, In, Out]) ProcessingTime() int64 { return time.Now().UnixMilli() }

@@ -1,0 +1,424 @@
+package operator
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/async"
+	"github.com/aquifer-stream/aquifer/internal/keyed"
+	"github.com/aquifer-stream/aquifer/internal/record"
+)
+
+// inFlight are the rows and timers of a Process that have come and are not done: they wait for state or for their key,
+// or sleep in the middle of the user's function. When there are none, a batch is a loop over its rows. All of it
+// belongs to the task's turn.
+type inFlight[K comparable, In, Out any] struct {
+	flight   *async.Controller
+	limit    *async.Limit
+	arrivals *arrivals
+	reading  []*awaited
+	crew     *crew[*hand[K, In, Out]]
+	home     goroutine // the task's
+	tickets  []ticket[In]
+	awake    []*worker[*hand[K, In, Out]] // whose reads have come
+	rows     *flow.Batch[Out]             // on their way out; always the same batch, whose columns change
+	rowsIn   int
+	load     *load[In] // the batch at hand, if not all of its rows have begun or are in flight
+	loads    []*load[In]
+	arrived  int64 // the last watermark that has come
+	firing
+	fullSince time.Time // the zero time if there is room
+}
+
+// load is a batch whose rows are in flight or about to be.
+type load[In any] struct {
+	batch     *flow.Batch[In]
+	slots     []keyed.Slot
+	next      int   // the first row that nothing has been done with
+	users     int   // rows in flight
+	watermark int64 // that came before it
+	ahead     *awaited
+	asked     []bool // by row: whether it has asked for more than its key; empty for none
+}
+
+// awaited is a grouped read, and the records that wait for it.
+type awaited struct {
+	*keyed.Ahead
+	ids []async.ID
+	has bool // come
+}
+
+// forKey is the read that brings the state of a key, or nil.
+func (f *inFlight[K, In, Out]) forKey(slot keyed.Slot) (read *awaited) {
+	for _, w := range f.reading {
+		if w.Brings(slot) {
+			return w
+		}
+	}
+	return nil
+}
+
+// ticket is a record or timer in flight.
+type ticket[In any] struct {
+	load  *load[In] // nil for a timer
+	row   int
+	timer dueTimer
+}
+
+func newInFlight[K comparable, In, Out any](env *Env) inFlight[K, In, Out] {
+	return inFlight[K, In, Out]{
+		flight: async.New(env.Relaxed), limit: async.NewLimit(env.InFlight, 0), arrivals: newArrivals(),
+		arrived: flow.NoTime, firing: newFiring(),
+	}
+}
+
+// take looks at a new batch: where its keys are, and what of its state has to be read.
+func (p *Process[K, In, Out]) take(b *flow.Batch[In]) error {
+	l := p.newLoad(b)
+	ahead, err := find(p.state, b, p.key, l.slots)
+	if err != nil {
+		return err
+	}
+	p.state.store.Touch(l.slots)
+	if ahead, err = p.ask(l, ahead); err != nil {
+		return err
+	}
+	if ahead != nil {
+		w := &awaited{Ahead: ahead}
+		l.ahead, p.reading = w, append(p.reading, w)
+		p.arrivals.begin(func() { _ = ahead.Read(p.env.Context, p.env.Below) }, func() error { return p.arrive(w) })
+	}
+	p.load = l
+	p.rowsIn += len(b.Rows)
+	return nil
+}
+
+func (p *Process[K, In, Out]) newLoad(b *flow.Batch[In]) *load[In] {
+	l := &load[In]{}
+	if n := len(p.loads); n > 0 {
+		l, p.loads = p.loads[n-1], p.loads[:n-1]
+	}
+	*l = load[In]{batch: b, slots: slices.Grow(l.slots[:0], len(b.Rows))[:len(b.Rows)], watermark: p.arrived, asked: l.asked[:0]}
+	return l
+}
+
+// ask lets the function say what it will use besides the values of its key.
+func (p *Process[K, In, Out]) ask(l *load[In], ahead *keyed.Ahead) (*keyed.Ahead, error) {
+	if p.prefetch == nil || p.state.store.Whole() {
+		return ahead, nil
+	}
+	if ahead == nil {
+		ahead = p.state.store.NewAhead()
+	}
+	for i := range l.batch.Rows {
+		before := ahead.Len()
+		ctx := flow.NewPrefetch(uint32(l.slots[i]), ahead)
+		if err := p.prefetch.Prefetch(&ctx, &l.batch.Rows[i]); err != nil {
+			return nil, p.env.userError(err, *p.state.store.Key(l.slots[i]), l.batch.Times[i])
+		}
+		l.asked = append(l.asked, ahead.Len() > before)
+	}
+	if ahead.Empty() {
+		return nil, nil
+	}
+	return ahead, nil
+}
+
+// arrive takes what has been read, for the records that wait for it.
+func (p *Process[K, In, Out]) arrive(w *awaited) error {
+	p.reading = slices.DeleteFunc(p.reading, func(o *awaited) bool { return o == w })
+	if err := p.state.store.Take(w.Ahead); err != nil {
+		return err
+	}
+	w.has = true
+	for _, id := range w.ids {
+		p.flight.Arrived(id)
+	}
+	return nil
+}
+
+// run does all that can be done now, and sends on what comes of it.
+func (p *Process[K, In, Out]) run() error {
+	for more := true; more; {
+		if err := p.arrivals.take(); err != nil {
+			return err
+		}
+		var err error
+		if more, err = p.turn(); err != nil {
+			return err
+		}
+	}
+	p.limit.Observe(p.arrivals.under, p.env.Budget.Spent())
+	p.stall()
+	return p.send()
+}
+
+// stall counts the time in which no row is let in because there are as many in flight as may be.
+func (p *Process[K, In, Out]) stall() {
+	full := p.Full()
+	if !p.fullSince.IsZero() {
+		p.state.below.since(p.fullSince)
+		p.fullSince = time.Time{}
+	}
+	if full {
+		p.fullSince = time.Now()
+	}
+}
+
+// turn lets one worker work. It reports whether there may be more to do.
+func (p *Process[K, In, Out]) turn() (more bool, err error) {
+	if len(p.awake) > 0 {
+		w := p.awake[0]
+		p.awake = p.awake[1:]
+		_, err := p.crew.resume(w)
+		return true, err
+	}
+	slept, err := p.crew.run()
+	if slept || err != nil {
+		return true, err
+	}
+	return p.advance()
+}
+
+// work runs timers and rows, until there is nothing to run.
+func (p *Process[K, In, Out]) work(w *worker[*hand[K, In, Out]]) (err error) {
+	h := w.hand
+	defer p.env.rescue(&err, h.where)
+	defer h.ctx.Leave()
+	for {
+		if p.nextDue < len(p.due) {
+			err = p.fireNext(h)
+		} else if id, ok := p.flight.Next(); ok {
+			err = p.begin(h, id)
+		} else if p.load != nil {
+			var blocked bool
+			if blocked, err = p.apply(h); blocked {
+				return err
+			}
+		} else {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// apply is the hot loop over the rows of the batch at hand. It returns when the batch has been gone through, when
+// the record has slept (another worker may be at another batch), or is blocked by the limit.
+func (p *Process[K, In, Out]) apply(h *hand[K, In, Out]) (blocked bool, err error) {
+	l := p.load
+	h.ctx.Watermark = l.watermark
+	h.ticket = ticket[In]{load: l}
+	for l.next < len(l.slots) {
+		i := l.next
+		if (p.flight.InFlight() > 0 || l.ahead != nil) && p.waits(l, i) {
+			if p.limit.Full(p.flight.InFlight()) {
+				return true, nil
+			}
+			l.next++
+			p.admit(l, i)
+			continue
+		}
+		l.next++
+		h.slot, h.ticket.row = l.slots[i], i
+		h.key = p.state.keys[i]
+		h.ctx.Enter(uint32(h.slot), l.batch.Times[i])
+		if err := p.fn.Process(h.ctx, &l.batch.Rows[i], h.out); err != nil {
+			return false, p.env.userError(err, h.key, h.ctx.Time)
+		}
+		if h.flies {
+			return false, p.ended(h)
+		}
+	}
+	p.load = nil
+	p.recycle(l)
+	return false, p.sendMuch()
+}
+
+// waits says whether a row cannot run at once.
+func (p *Process[K, In, Out]) waits(l *load[In], i int) bool {
+	return !p.flight.Ready() || p.state.store.Held(l.slots[i]) || p.reads(l, i)
+}
+
+// reads says whether something is being read for a row.
+func (p *Process[K, In, Out]) reads(l *load[In], i int) bool {
+	return l.ahead != nil && !l.ahead.has &&
+		(p.state.store.Coming(l.slots[i]) || len(l.asked) > 0 && l.asked[i])
+}
+
+// admit puts a row in flight that has not begun.
+func (p *Process[K, In, Out]) admit(l *load[In], i int) {
+	slot := l.slots[i]
+	pending := 0
+	if p.reads(l, i) {
+		pending = 1
+	}
+	p.state.store.Hold(slot)
+	id := p.flight.Admit(async.Key(slot), pending)
+	if pending > 0 {
+		l.ahead.ids = append(l.ahead.ids, id)
+	}
+	l.users++
+	p.keep(id, ticket[In]{load: l, row: i})
+}
+
+func (p *Process[K, In, Out]) keep(id async.ID, t ticket[In]) {
+	for int(id) >= len(p.tickets) {
+		p.tickets = append(p.tickets, ticket[In]{})
+	}
+	p.tickets[id] = t
+}
+
+// begin runs a row or timer that has been in flight.
+func (p *Process[K, In, Out]) begin(h *hand[K, In, Out], id async.ID) (err error) {
+	h.id, h.ticket, h.flies = id, p.tickets[id], true
+	t := &h.ticket
+	if t.load == nil {
+		err = p.callTimer(h, t.timer)
+	} else {
+		h.slot = t.load.slots[t.row]
+		h.key = *p.state.store.Key(h.slot)
+		h.ctx.Watermark = t.load.watermark
+		h.ctx.Enter(uint32(h.slot), t.load.batch.Times[t.row])
+		if err = p.fn.Process(h.ctx, &t.load.batch.Rows[t.row], h.out); err != nil {
+			err = p.env.userError(err, h.key, h.ctx.Time)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return p.ended(h)
+}
+
+// ended frees the key of a record that was in flight, and its place in the batch.
+func (p *Process[K, In, Out]) ended(h *hand[K, In, Out]) error {
+	id, t := h.id, h.ticket
+	h.id, h.ticket, h.flies = 0, ticket[In]{}, false
+	p.tickets[id] = ticket[In]{}
+	if p.flight.Done(id) && !p.isDue(h.slot) {
+		p.state.store.Release(h.slot)
+	}
+	if t.load != nil {
+		t.load.users--
+		p.recycle(t.load)
+	} else if !t.timer.processing {
+		p.derived--
+	}
+	return p.sendMuch()
+}
+
+// recycle gives back a batch that nobody needs any more.
+func (p *Process[K, In, Out]) recycle(l *load[In]) {
+	if l.users > 0 || l == p.load {
+		return
+	}
+	p.in.Put(l.batch)
+	l.batch, l.ahead = nil, nil
+	p.loads = append(p.loads, l)
+}
+
+// errForeign is what a goroutine finds that uses state and is not the record's.
+var errForeign = errors.New("state is used on a goroutine that is not the one the function was called on: " +
+	"use it there, or pass what is needed to the goroutine")
+
+// suspend lets the record at hand wait for a read, while others go on.
+func (p *Process[K, In, Out]) suspend(read func() error) (bool, error) {
+	w := p.crew.turn
+	if w == nil {
+		if !p.home.same() {
+			return false, errForeign
+		}
+		return false, nil
+	}
+	if !w.home.same() {
+		return false, errForeign
+	}
+	h := w.hand
+	if !h.flies {
+		p.lift(h)
+	}
+	time, watermark := h.ctx.Time, h.ctx.Watermark
+	var err error
+	p.arrivals.begin(func() { err = read() }, func() error {
+		p.awake = append(p.awake, w)
+		return nil
+	})
+	if slept := w.sleep(); slept != nil {
+		return true, slept
+	}
+	h.ctx.Time, h.ctx.Watermark = time, watermark
+	return true, err
+}
+
+// lift puts a record in flight that has begun to run at once.
+func (p *Process[K, In, Out]) lift(h *hand[K, In, Out]) {
+	p.state.store.Hold(h.slot)
+	if h.ticket.load == nil {
+		h.id = p.startTimer(h)
+	} else {
+		h.id = p.flight.Start(async.Key(h.slot))
+		h.ticket.load.users++
+	}
+	h.flies = true
+	p.keep(h.id, h.ticket)
+}
+
+// sendMuch sends rows on when they fill a batch.
+func (p *Process[K, In, Out]) sendMuch() error {
+	if len(p.rows.Rows) < record.DefaultBatch {
+		return nil
+	}
+	return p.send()
+}
+
+// send sends the rows on. Workers hold on to the batch that they add to, so it is its columns that leave.
+func (p *Process[K, In, Out]) send() error {
+	in := p.rowsIn
+	p.rowsIn = 0
+	if in == 0 && len(p.rows.Rows) == 0 {
+		return nil
+	}
+	p.state.count()
+	full := p.out.Get()
+	*full, *p.rows = *p.rows, *full
+	return p.emit(in, full)
+}
+
+// drain waits until nothing is in flight.
+func (p *Process[K, In, Out]) drain() error {
+	for {
+		if err := p.run(); err != nil {
+			return err
+		}
+		if p.idle() {
+			return nil
+		}
+		begin := time.Now()
+		if err := p.arrivals.wait(p.env.Context); err != nil {
+			return err
+		}
+		p.state.below.since(begin)
+	}
+}
+
+// idle reports whether all that has come is done.
+func (p *Process[K, In, Out]) idle() bool {
+	return p.flight.InFlight() == 0 && p.load == nil && len(p.events) == 0
+}
+
+// Wake has a token when Resume may find something to do.
+func (p *Process[K, In, Out]) Wake() <-chan struct{} { return p.arrivals.wake }
+
+// Resume goes on with what is in flight.
+func (p *Process[K, In, Out]) Resume() error { return p.run() }
+
+// Full says that nothing more is to come before Resume.
+func (p *Process[K, In, Out]) Full() bool {
+	return p.load != nil || p.limit.Full(p.flight.InFlight())
+}
+
+// Waits reports whether anything is in flight.
+func (p *Process[K, In, Out]) Waits() bool { return p.flight.InFlight() > 0 }

@@ -75,9 +75,11 @@ const (
 	channelCredit = 4
 	// readPatience is for how long a read of state waits for a store that cannot be reached, which holds up the task.
 	readPatience = 5 * time.Minute
-	// parallelReads is how many requests for state may be under way.
-	parallelReads = 256
-	// fewReads are always possible; readerBytes is about what one that is under way takes.
+	// parallelReads is how many requests for state may be under way: at 20 ms each, they are as many as two processors
+	// can take in.
+	parallelReads = 1024
+	// fewReads are always possible; readerBytes is about what one that is under way takes: 100 KiB for its goroutine,
+	// iterator and block, the rest for a connection and a chunk of the cache on disk.
 	fewReads, readerBytes = 64, 256 << 10
 	// A restart that is followed by this much undisturbed time is forgotten.
 	forgiveAfter = 5 * time.Minute

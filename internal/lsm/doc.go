@@ -30,6 +30,9 @@
 //   - Compactions give way to what else wants a processor, for as long as they computed, and less the deeper L0 is.
 //     L0 has at most deepest sublevels: Ingest waits for compactions before it has more, these are then as urgent as
 //     a checkpoint and do not give way, and the wait ends with the context.
+//   - Requests of all reads together are no more than the readers of the process. A read that finds them busy waits for
+//     its turn, and calls with many keys give way to others after some keys each. What is in the cache waits for no reader,
+//     unless few keys were there lately.
 //   - No read waits for Warm, but for one request that both make.
 //   - A Sweep finds every key in its ranges whose newest value in the shard has expired, and no others. It deletes
 //     nothing. What it finds to be deleted already is taken out of the tables, if that is much.

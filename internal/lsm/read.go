@@ -6,17 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 )
-
-type cacheOnlyKey struct{}
-
-// cacheOnly says whether a read is not to wait for the object store.
-func cacheOnly(ctx context.Context) bool { return ctx.Value(cacheOnlyKey{}) != nil }
 
 // errNotCached may reach a compaction that waits for a table which such a read began to open. To Pebble it is then
 // one that was cancelled, to be tried again at once; after any other error the range would not be compacted for
@@ -24,8 +18,10 @@ func cacheOnly(ctx context.Context) bool { return ctx.Value(cacheOnlyKey{}) != n
 var errNotCached = fmt.Errorf("not in the block cache: %w", pebble.ErrCancelledCompaction)
 
 // Read looks up keys, which ascend, and calls found for each that is present, with its index; calls do not
-// overlap, their order is not defined. value is valid during the call. Keys whose blocks are in the cache are
-// answered first, without waiting; the others are then read in parallel.
+// overlap, their order is not defined. value is valid during the call. Of several keys, those whose blocks are in the
+// cache are answered first, without waiting, unless few were there lately; the others are then read in parallel. One
+// key is read by the caller's own goroutine. Any number of calls may be under way: requests beyond the readers of the
+// process wait, and the calls take turns.
 func (s *Shard) Read(ctx context.Context, keys [][]byte, found func(i int, value []byte) error) error {
 	if err := ascending(keys); err != nil {
 		return err
@@ -33,7 +29,10 @@ func (s *Shard) Read(ctx context.Context, keys [][]byte, found func(i int, value
 	s.turns.reading()
 	s.keysRead.Add(int64(len(keys)))
 	return s.use(func() error {
-		r := &groupRead{shard: s, keys: keys, found: found}
+		r := &groupRead{shard: s, readers: s.res.readers, keys: keys, found: found}
+		if len(keys) == 1 {
+			return r.one(ctx)
+		}
 		if s.cold.pass() {
 			r.missing = indexes(len(keys))
 			return r.fromStore(ctx)
@@ -44,24 +43,6 @@ func (s *Shard) Read(ctx context.Context, keys [][]byte, found func(i int, value
 		s.cold.saw(len(r.missing), len(keys))
 		return r.fromStore(ctx)
 	})
-}
-
-// cold remembers whether keys were not in the cache lately: to ask it for each of them first would then cost more
-// than it gives.
-type cold struct{ left atomic.Int32 }
-
-const (
-	// coldReads is how many reads pass the cache by after one of at least manyKeys that found little in it.
-	coldReads = 15
-	manyKeys  = 64
-)
-
-func (c *cold) pass() bool { return c.left.Load() > 0 && c.left.Add(-1) >= 0 }
-
-func (c *cold) saw(missing, of int) {
-	if of >= manyKeys && 2*missing > of {
-		c.left.Store(coldReads)
-	}
 }
 
 // indexes returns the numbers up to n.
@@ -83,13 +64,13 @@ func ascending(keys [][]byte) error {
 }
 
 type groupRead struct {
-	shard *Shard
-	keys  [][]byte
-	found func(i int, value []byte) error
+	shard   *Shard
+	readers *readers
+	keys    [][]byte
+	found   func(i int, value []byte) error
 
 	mu      sync.Mutex // held during found
 	missing []int      // indexes of the keys that need the object store
-	next    atomic.Int64
 }
 
 // iterator returns one that seeks keys as a whole: the comparer's prefix of a key is all of it, so the filters
@@ -101,7 +82,8 @@ func (r *groupRead) iterator(ctx context.Context) (_ *pebble.Iterator, err error
 
 // fromCache answers what it can and collects the rest.
 func (r *groupRead) fromCache(ctx context.Context) (err error) {
-	it, err := r.iterator(context.WithValue(ctx, cacheOnlyKey{}, true))
+	a := asked{permission: refused}
+	it, err := r.iterator(a.by(ctx))
 	if errors.Is(err, errNotCached) {
 		r.missing = indexes(len(r.keys))
 		return nil
@@ -147,79 +129,54 @@ func closeQuietly(it *pebble.Iterator, err error) error {
 	return err
 }
 
-// fromStore reads the missing keys with as many readers as are free, at least one.
-func (r *groupRead) fromStore(ctx context.Context) error {
-	if len(r.missing) == 0 {
-		return nil
-	}
-	slots := r.shard.res.readers
-	select {
-	case slots <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for n := 1; ; n++ {
-		wg.Go(func() {
-			defer func() { <-slots }()
-			if err := r.readMissing(ctx); err != nil {
-				cancel(err)
-			}
-		})
-		if n == len(r.missing) || !tryTake(slots) {
-			break
+// one reads a single key. Only if the cache does not have it and all readers are busy it waits for one, without an
+// iterator: those take memory.
+func (r *groupRead) one(ctx context.Context) error {
+	if r.readers.waiting.Load() == 0 || !r.shard.cold.pass() {
+		a := asked{permission: onRequest, readers: r.readers}
+		err := r.alone(ctx, &a)
+		missed := a.permission != onRequest
+		r.shard.cold.saw(map[bool]int{true: 1}[missed], 1)
+		if a.permission == granted {
+			r.readers.give()
+		}
+		if a.permission != refused || !errors.Is(err, errNotCached) {
+			return err
 		}
 	}
-	wg.Wait()
-	return context.Cause(ctx)
-}
-
-func tryTake(slots chan struct{}) bool {
-	select {
-	case slots <- struct{}{}:
-		return true
-	default:
-		return false
+	if _, err := r.readers.take(ctx, nil); err != nil {
+		return err
 	}
+	defer r.readers.give()
+	return r.alone(ctx, &asked{})
 }
 
-// readMissing looks up missing keys until none is left, the last ones first: of reads that go forward Pebble would
-// read ahead, up to a megabyte for each table and goroutine.
-func (r *groupRead) readMissing(ctx context.Context) error {
-	var asked asked
-	it, err := r.open(asked.by(ctx))
+// alone looks up the first key.
+func (r *groupRead) alone(ctx context.Context, a *asked) error {
+	it, err := r.open(ctx, a)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = it.Close() }()
-	for {
-		n := int(r.next.Add(1)) - 1
-		if n >= len(r.missing) {
-			return nil
-		}
-		i := r.missing[len(r.missing)-1-n]
-		if err := r.again(ctx, func() error { return r.look(it, i) }); err != nil {
-			return err
-		}
-		r.shard.asked(&asked)
-	}
+	defer func() { _ = it.Close() }() // repeats the last error only
+	err = r.again(ctx, a, func() error { return r.look(it, 0) })
+	r.shard.asked(a)
+	return err
 }
 
-func (r *groupRead) open(ctx context.Context) (it *pebble.Iterator, err error) {
-	err = r.again(ctx, func() (err error) { it, err = r.iterator(ctx); return err })
+// open returns an iterator that may ask of the object store what a says.
+func (r *groupRead) open(ctx context.Context, a *asked) (it *pebble.Iterator, err error) {
+	counted := a.by(ctx)
+	err = r.again(ctx, a, func() (err error) { it, err = r.iterator(counted); return err })
 	return it, err
 }
 
 // again repeats what fails because of someone else's context: readers of one block or table wait for whoever
 // began to load it, and share the error if that one gives up.
-func (r *groupRead) again(ctx context.Context, try func() error) error {
+func (r *groupRead) again(ctx context.Context, a *asked, try func() error) error {
 	for {
 		err := try()
-		others := errors.Is(err, errNotCached) || errors.Is(err, context.Canceled) ||
-			errors.Is(err, context.DeadlineExceeded)
+		others := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
+			errors.Is(err, errNotCached) && a.permission != refused
 		if !others || ctx.Err() != nil || r.shard.files.ctx.Err() != nil {
 			return err
 		}

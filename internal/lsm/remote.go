@@ -175,13 +175,13 @@ func (r *reader) ReadAt(ctx context.Context, p []byte, off int64) error {
 		return base.Errorf(base.Corrupt, "table %s is damaged: %d bytes at %d are to be read, it has %d",
 			r.Name, len(p), off, r.Bytes)
 	}
-	if cacheOnly(ctx) {
+	asked := askedBy(ctx)
+	if asked != nil && !asked.note(len(p)) {
 		return errNotCached
 	}
-	if ctx.Done() == nil {
+	if asked == nil && ctx.Done() == nil {
 		ctx = r.files.compaction()
 	}
-	noteRequest(ctx, len(p))
 	err := r.files.objects.ReadAt(objstore.Sized(ctx, r.Bytes), r.Name, p, off)
 	if errors.Is(err, objstore.ErrNotFound) {
 		return base.Errorf(base.Corrupt, "table %s is missing: %w", r.Name, err)

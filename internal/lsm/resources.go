@@ -17,7 +17,7 @@ type Resources struct {
 	objects objstore.Store
 	blocks  *BlockCache
 	tables  *pebble.FileCache
-	readers chan struct{} // one element a busy reader
+	readers *readers
 
 	tune   func(*pebble.Options) // tests make trees of little data deep
 	wanted func() bool           // instead of asking whether processors are wanted, in tests
@@ -49,7 +49,7 @@ func NewResources(objects objstore.Store, blockCacheBytes int64, readers, compac
 		objects: objects,
 		blocks:  newBlockCache(blockCacheBytes),
 		tables:  pebble.NewFileCache(4, openTables),
-		readers: make(chan struct{}, readers),
+		readers: newReaders(readers),
 		free:    compactions,
 		waiting: map[*turns]bool{},
 		poke:    make(chan struct{}, 1),

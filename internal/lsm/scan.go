@@ -6,7 +6,9 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Scan visits the entries with keys in r in the order of their keys. The slices are valid during the call.
+// Scan visits the entries with keys in r in the order of their keys, as they were when it began. The slices are valid
+// during the call. Any number of scans may be under way, so that ranges can be scanned in parallel; each makes one
+// request at a time, for a block at first, and reads ahead, up to a megabyte, when it has gone through some.
 func (s *Shard) Scan(ctx context.Context, r Range, visit func(key, value []byte) error) error {
 	r, ok := r.clip(s.r)
 	if !ok {

@@ -14,19 +14,31 @@ type tiers struct {
 
 // asked counts the requests that one goroutine makes of the object store, and their bytes. It travels in a context,
 // because the requests are made below Pebble.
-type asked struct{ requests, bytes int64 }
+type asked struct {
+	requests, bytes int64
+	permission      permission
+	readers         *readers // from which a permission on request takes a slot
+}
 
 type askedKey struct{}
 
 // by returns a context whose requests are counted.
 func (a *asked) by(ctx context.Context) context.Context { return context.WithValue(ctx, askedKey{}, a) }
 
-// noteRequest counts a request for so many bytes made under a context.
-func noteRequest(ctx context.Context, bytes int) {
-	if a, ok := ctx.Value(askedKey{}).(*asked); ok {
-		a.requests++
-		a.bytes += int64(bytes)
+// askedBy returns what counts the requests under a context, nil if nothing does.
+func askedBy(ctx context.Context) *asked {
+	a, _ := ctx.Value(askedKey{}).(*asked)
+	return a
+}
+
+// note counts a request for so many bytes; it is false if the request must not be made.
+func (a *asked) note(bytes int) bool {
+	if !a.permit() {
+		return false
 	}
+	a.requests++
+	a.bytes += int64(bytes)
+	return true
 }
 
 // asked counts a key with the requests made since the key before.

@@ -100,12 +100,12 @@ func (s *Shard) warm(ctx context.Context, key []byte) error {
 	var asked asked
 	err := s.use(func() error {
 		r := &groupRead{shard: s}
-		it, err := r.open(asked.by(ctx))
+		it, err := r.open(ctx, &asked)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = it.Close() }()
-		return r.again(ctx, func() error { _, _, err := r.seek(it, key); return err })
+		return r.again(ctx, &asked, func() error { _, _, err := r.seek(it, key); return err })
 	})
 	s.warming.bytes.Add(asked.bytes)
 	s.res.warmed.Add(asked.bytes)

@@ -37,11 +37,15 @@ func Connect(through http.RoundTripper) *http.Client {
 	}
 }
 
+// Connections is how many connections to a store are kept for the next request: as many as a process has requests
+// under way, for a new one takes several round trips.
+const Connections = 1280
+
 // Transport returns the connections of a store: those of the standard library, in sufficient number. Bodies come as
 // they are.
 func Transport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConns, t.MaxIdleConnsPerHost, t.DisableCompression = 256, 64, true
+	t.MaxIdleConns, t.MaxIdleConnsPerHost, t.DisableCompression = Connections, Connections, true
 	return t
 }
 

@@ -82,7 +82,7 @@ func transport(client aws.HTTPClient) http.RoundTripper {
 		buildable = awshttp.NewBuildableClient()
 	}
 	return buildable.WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 64
+		t.MaxIdleConns, t.MaxIdleConnsPerHost = remote.Connections, remote.Connections
 	}).GetTransport()
 }
 

@@ -85,6 +85,7 @@ func New(c Config) *Task {
 			t.clocked = append(t.clocked, clocked)
 		}
 	}
+	t.flying, _ = c.Head.(operator.Flying)
 	for _, o := range c.Outputs {
 		t.clocked = append(t.clocked, o)
 	}

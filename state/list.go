@@ -2,14 +2,13 @@ package state
 
 import (
 	"iter"
-	"slices"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 )
 
 // List is a list of rows of type V for each key. To append costs the same however long the list is, and reads
-// nothing; to read it brings all of it into memory.
+// nothing; to read it brings all of it into memory if it is not large.
 type List[V any] struct {
 	rows  *keyed.List[V]
 	timed *keyed.TimedList[V] // instead, with a time-to-live
@@ -60,18 +59,18 @@ func (l List[V]) AppendAll(ctx *flow.Context, rows []V) error {
 }
 
 // All yields the rows of the key's list as of the call, in the order in which they were appended. They are
-// copies. The list may be changed meanwhile.
+// copies. The list may be changed meanwhile, and other state used. Rows of a large list, of more than some hundred
+// kilobytes, that are not in memory are read as they are yielded, and do not stay; if the list is cleared meanwhile,
+// they may not come. If they cannot be read, the iteration ends and the call fails, as with Map.All.
 func (l List[V]) All(ctx *flow.Context) (iter.Seq[V], error) {
 	slot, active := ctx.Slot()
 	if !active {
 		return nil, flow.ErrOutsideCall
 	}
 	if l.timed != nil {
-		rows, err := l.timed.All(keyed.Slot(slot))
-		return slices.Values(rows), err
+		return l.timed.All(keyed.Slot(slot))
 	}
-	rows, err := l.rows.All(keyed.Slot(slot))
-	return slices.Values(rows), err
+	return l.rows.All(keyed.Slot(slot))
 }
 
 // Len is the number of rows in the key's list. It reads what is not in memory, as All does.

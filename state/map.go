@@ -66,7 +66,7 @@ func (m Map[MK, V]) Remove(ctx *flow.Context, key MK) error {
 	return nil
 }
 
-// Len is the number of entries in the key's map.
+// Len is the number of entries in the key's map. It reads what is not in memory, as All does.
 func (m Map[MK, V]) Len(ctx *flow.Context) (int, error) {
 	slot, active := ctx.Slot()
 	if !active {
@@ -78,7 +78,11 @@ func (m Map[MK, V]) Len(ctx *flow.Context) (int, error) {
 	return m.entries.Len(keyed.Slot(slot))
 }
 
-// All yields the entries of the key's map in no particular order. The map must not be changed meanwhile.
+// All yields the entries of the key's map in no particular order. The map must not be changed meanwhile, but for removing
+// the entry at hand; other state may be used. Entries of a large map, of more than some thousand, that are not in memory
+// are read as they are yielded, and do not stay. If they cannot be read, the iteration ends, and the call that the
+// Context was passed to fails with the reason as soon as it returns, whatever it returns: what it has emitted and
+// changed by then counts for nothing. All itself fails if the first of them cannot be read.
 func (m Map[MK, V]) All(ctx *flow.Context) (iter.Seq2[MK, V], error) {
 	slot, active := ctx.Slot()
 	if !active {
@@ -90,7 +94,7 @@ func (m Map[MK, V]) All(ctx *flow.Context) (iter.Seq2[MK, V], error) {
 	return m.entries.All(keyed.Slot(slot))
 }
 
-// Clear empties the key's map.
+// Clear empties the key's map. It reads what is not in memory, as All does.
 func (m Map[MK, V]) Clear(ctx *flow.Context) error {
 	slot, active := ctx.Slot()
 	if !active {

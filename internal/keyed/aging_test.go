@@ -192,7 +192,7 @@ func (l *life) look(key string) {
 		acc = new(string)
 	}
 	l.read("sum "+key, l.update, some(*acc, ok))
-	rows, err := l.list.All(s)
+	rows, err := listed(l.store, l.list, s)
 	check(err)
 	l.read("list "+key, l.update, rows)
 }

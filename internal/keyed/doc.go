@@ -23,6 +23,9 @@
 // time are in memory. Lists and sums are added to unread: what they are given is a part of its own below, ordered
 // by a sequence that ascends over restores too.
 //
+// A map that is asked for as a whole comes into memory as a whole if it is not large, some thousand entries or a quarter
+// of a megabyte. Of a larger one the rest is read stretch by stretch and not kept. So is a list.
+//
 // # What expires
 //
 // A state may have a time-to-live. Its values have a time at which they expire, in memory beside the value, below
@@ -48,7 +51,13 @@
 //     there. So memory goes beyond the limit by what is not written, and by a page for each part.
 //   - What memory has goes before what is below, a tombstone included. A pane made again after a drop is not
 //     evicted before the drop is written: the tables below still have the old one.
-//   - The slots of a batch stay where they are until the next Lookup.
+//   - The slots of a batch stay where they are until the next Lookup, a held one until it is released.
+//   - A read for user code may let other records use the store before it returns: those of other keys, with a slot
+//     that is held. It leaves nothing behind meanwhile that they could change or that could change under it: no
+//     pointer, no shared buffer, no slot of an entry that is not kept. Lookup, Expire, timers and panes keep the turn.
+//   - Nothing is forgotten of a map or list that is being gone through: no entry, and no tombstone. So what memory has
+//     goes before what was read, however long ago.
+//   - What a record in flight works with does not expire under it: a later sweep finds it.
 //   - A live key is never removed because an old version of it has expired: what is in memory decides, and then the
 //     newest value below, whatever a sweep has seen.
 //   - A value written without an expiry that is read with a time-to-live has it begin then; one written with an

@@ -14,6 +14,8 @@ type entries[E comparable, V any] struct {
 	awaited awaited   // by entry: of removed, and of waiting
 	waiting []*[]Slot // by snapshot: entries whose tombstones it writes
 	onDrop  func(Slot)
+	// ownerOf is the owner of an entry that stays while the owner is kept; nil for entries that need not.
+	ownerOf func(e Slot) Slot
 }
 
 func newEntries[E comparable, V any](core *core, values *versions[V], hash func(E) uint64) entries[E, V] {
@@ -71,12 +73,18 @@ func (t *entries[E, V]) freezeEntries() (pages *frozenPages[V], unfreeze func())
 	return t.column.freeze(), func() { t.unfreeze(&removed) }
 }
 
-// reclaim drops the entries that the oldest snapshot, which has been written, had tombstones for.
+// reclaim drops the entries that the oldest snapshot, which has been written, had tombstones for. Those that have to be
+// kept wait for another.
 func (t *entries[E, V]) reclaim() {
 	for _, s := range *t.waiting[0] {
-		if t.awaited.told(s) && t.dir.marks[s>>pageBits].used.has(s) && !t.column.holds(s) {
-			t.drop(s)
+		if !t.awaited.told(s) || !t.dir.marks[s>>pageBits].used.has(s) || t.column.holds(s) {
+			continue
 		}
+		if t.ownerOf != nil && !reclaimKept && t.core.isKept(t.ownerOf(s)) {
+			t.note(t.ownerOf(s), s)
+			continue
+		}
+		t.drop(s)
 	}
 	t.waiting = t.waiting[1:]
 }

@@ -60,7 +60,7 @@ func RangeOf(operator uint64, group base.KeyGroup, state uint32) (start, end []b
 // Rounds is how many calls of Sweep look at all that is in memory.
 const Rounds = rounds
 
-// Sweep removes what has expired from a part of what is in memory. It comes between batches.
+// Sweep removes what has expired from a part of what is in memory. It passes by the state of records in flight.
 func (s *Store[K]) Sweep() {
 	for _, t := range s.expiring {
 		t.sweep()
@@ -69,9 +69,10 @@ func (s *Store[K]) Sweep() {
 }
 
 // Expire removes what has expired of table keys that the tables below had an expired value for: an old one,
-// perhaps. What is in memory, and after that the newest value below, decides. It comes between batches; the keys
-// are of this store, and are sorted.
+// perhaps. What is in memory, and after that the newest value below, decides. It keeps the turn, and passes by the
+// state of records in flight: a later sweep finds that. The keys are of this store, and are sorted.
 func (s *Store[K]) Expire(keys [][]byte) error {
+	defer s.blocking()()
 	s.tidy()
 	if s.dir.makeRoom != nil {
 		s.dir.unpin()
@@ -108,7 +109,7 @@ func (s *Store[K]) suspect(key []byte, found [][]suspect) error {
 	}
 	fresh := len(s.fresh)
 	slot, rest, err := s.resolve(key[prefixLen:])
-	if err != nil {
+	if err != nil || s.busy(slot) {
 		return err
 	}
 	if s.dir.makeRoom != nil {

@@ -44,7 +44,7 @@ func (r *reads) sort() {
 	}
 }
 
-// run reads all keys in one go. What is there is loaded.
+// run reads all keys in one go, without giving the turn away. What is there is loaded.
 func (r *reads) run(c *core) error {
 	if len(r.items) == 0 {
 		return nil
@@ -67,13 +67,20 @@ func (c *core) readError(err error) error {
 // scan visits the entries of a state and part whose keys begin, behind the prefix of the part, with what is from
 // start to before end; nil for the end of the part.
 func (c *core) scan(part int, state uint32, start, end []byte, visit func(rest, value []byte) error) error {
+	return c.scanOf(c.Below, part, state, start, end, visit)
+}
+
+// scanOf is scan of some tables.
+func (c *core) scanOf(
+	below Below, part int, state uint32, start, end []byte, visit func(rest, value []byte) error,
+) error {
 	from := append(c.prefix(nil, part, state), start...)
 	to := append(c.prefix(nil, part, state), end...)
 	if end == nil {
 		to = after(to)
 	}
 	c.counts.Scans++
-	err := c.Below.Scan(c.Context, from, to, func(key, value []byte) error { return visit(key[prefixLen:], value) })
+	err := below.Scan(c.Context, from, to, func(key, value []byte) error { return visit(key[prefixLen:], value) })
 	if err != nil {
 		return c.readError(err)
 	}

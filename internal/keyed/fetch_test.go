@@ -86,7 +86,7 @@ func TestAReadThatFailsIsReportedAndMayBeTriedAgain(t *testing.T) {
 	}{
 		{"entry", func() (any, error) { v, _, err := s.entry.Get(a, 5); return v, err }, "five"},
 		{"length", func() (any, error) { n, err := s.entry.Len(a); return n, err }, "1"},
-		{"list", func() (any, error) { rows, err := s.list.All(a); return rows, err }, "[row]"},
+		{"list", func() (any, error) { rows, err := listed(s.store, s.list, a); return rows, err }, "[row]"},
 		{"sum", func() (any, error) {
 			acc, ok, err := s.sum.Get(a)
 			if !ok {
@@ -136,7 +136,7 @@ func TestADamagedEntryIsReported(t *testing.T) {
 	}
 	a = s.slots(t, "a")[0]
 	_, _, entry := s.entry.Get(a, 5)
-	_, list := s.list.All(a)
+	_, list := listed(s.store, s.list, a)
 	_, _, sum := s.sum.Get(a)
 	for name, err := range map[string]error{"entry": entry, "list": list, "sum": sum} {
 		if base.KindOf(err) != base.Corrupt {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"testing"
@@ -225,4 +226,19 @@ func (s *subject) crowd(t testing.TB) {
 		}
 		s.checkpoint(t)
 	}
+}
+
+// lister is a list, with or without a time-to-live.
+type lister[V any] interface {
+	All(Slot) (iter.Seq[V], error)
+}
+
+// listed are the rows of a list, or the error that ended them.
+func listed[V any](store interface{ Failure(Slot) error }, l lister[V], s Slot) (rows []V, err error) {
+	all, err := l.All(s)
+	if err != nil {
+		return nil, err
+	}
+	rows = slices.AppendSeq([]V{}, all)
+	return rows, store.Failure(s)
 }

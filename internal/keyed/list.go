@@ -2,9 +2,8 @@ package keyed
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
-	"slices"
+	"iter"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 )
@@ -141,49 +140,20 @@ func (l *List[V]) last(s Slot) Slot {
 	return t.entry
 }
 
-// All returns the rows of the slot's list in the order in which they were appended.
-func (l *List[V]) All(s Slot) ([]V, error) {
-	entries, err := l.sorted(s)
+// All yields the rows of the slot's list as of the call, in the order in which they were appended. The list may be
+// appended to meanwhile, and all other state used. Of a large list, what is not in memory is read as it is yielded,
+// and not kept; so rows that are cleared meanwhile may not come. If a row cannot be read, the iteration ends and
+// Failure says why.
+func (l *List[V]) All(s Slot) (iter.Seq[V], error) {
+	p, err := l.pieces(s)
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]V, 0, l.count(entries))
-	for _, e := range entries {
-		err := l.walk(l.chunks.valueOf(e), func(v V, _ int64) { rows = append(rows, v) })
-		if err != nil {
-			return nil, err
-		}
-	}
-	return rows, nil
+	return p.rows(nil, func(int64) bool { return true }), nil
 }
 
-// sorted returns the chunks of a list in their order.
-func (l *List[V]) sorted(s Slot) (entries []Slot, err error) {
-	m := l.chunks
-	if err := m.complete(s); err != nil {
-		return nil, err
-	}
-	for e := m.owners[s].head; e != 0; e = m.links[e-1].next {
-		if m.column.has(e - 1) {
-			entries = append(entries, e-1)
-		}
-	}
-	slices.SortFunc(entries, func(a, b Slot) int {
-		return cmp.Compare(m.dir.key(a).key, m.dir.key(b).key)
-	})
-	return entries, nil
-}
-
-// count is the number of rows in chunks.
-func (l *List[V]) count(entries []Slot) (rows int) {
-	for _, e := range entries {
-		rows += int(l.chunks.valueOf(e).rows)
-	}
-	return rows
-}
-
-// walk visits the rows of a chunk, with when they expire.
-func (l *List[V]) walk(c *chunk[V], visit func(v V, until int64)) error {
+// walk visits the rows of a chunk, with when they expire, until visit fails.
+func (l *List[V]) walk(c *chunk[V], visit func(v V, until int64) error) error {
 	decode := c.older
 	if decode == nil {
 		decode = l.decode
@@ -199,7 +169,9 @@ func (l *List[V]) walk(c *chunk[V], visit func(v V, until int64)) error {
 		if err := decode(row, &v); err != nil {
 			return err
 		}
-		visit(v, until)
+		if err := visit(v, until); err != nil {
+			return err
+		}
 		rest = next
 	}
 	return nil
@@ -222,9 +194,13 @@ func (c *chunk[V]) row(rest []byte) (row []byte, until int64, next []byte, ok bo
 }
 
 // Len is the number of rows in the slot's list.
-func (l *List[V]) Len(s Slot) (int, error) {
-	entries, err := l.sorted(s)
-	return l.count(entries), err
+func (l *List[V]) Len(s Slot) (n int, err error) {
+	p, err := l.pieces(s)
+	if err != nil {
+		return 0, err
+	}
+	err = p.each(func(_ uint64, c *chunk[V]) error { n += int(c.rows); return nil })
+	return n, err
 }
 
 // Clear empties the slot's list.

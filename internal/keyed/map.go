@@ -64,7 +64,8 @@ func newMap[MK comparable, V any](r Registry, name, kind string, values *version
 	}
 	m.entries = newEntries[mapEntry[MK]](core, values, hash)
 	m.onDrop = m.unlink
-	m.dir.restrict(core, func(p int) { m.dir.sweep(p, m.column.clean, m.evictEntry) })
+	m.ownerOf = func(e Slot) Slot { return m.dir.key(e).owner }
+	m.dir.restrict(core, func(p int) { m.dir.sweep(p, m.evictable, m.evictEntry) })
 	return m, nil
 }
 
@@ -82,20 +83,26 @@ func (m *Map[MK, V]) owner(s Slot) *mapOwner {
 
 // Get returns an entry of the slot's map, and whether it is there.
 func (m *Map[MK, V]) Get(s Slot, key MK) (v V, ok bool, err error) {
+	e, ok, err := m.entry(s, key)
+	if !ok {
+		return v, false, err
+	}
+	return m.at(e).vals[e&pageMask], true, nil
+}
+
+// entry returns an entry of the slot's map, to be used at once, and whether it is there.
+func (m *Map[MK, V]) entry(s Slot, key MK) (e Slot, ok bool, err error) {
 	e, known := m.find(s, mapEntry[MK]{s, key})
 	if !known {
 		if m.owner(s).knows == whole {
-			return v, false, nil
+			return 0, false, nil
 		}
 		if e, known, err = m.fetch(s, key); !known {
-			return v, false, err
+			return 0, false, err
 		}
 	}
 	m.use(e)
-	if !m.column.has(e) {
-		return v, false, nil
-	}
-	return m.at(e).vals[e&pageMask], true, nil
+	return e, m.column.has(e), nil
 }
 
 // Set puts an entry into the slot's map.
@@ -137,40 +144,69 @@ func (m *Map[MK, V]) removeEntry(s, e Slot) {
 	m.owners[s].n--
 }
 
-// Len is the number of entries in the slot's map.
-func (m *Map[MK, V]) Len(s Slot) (int, error) {
-	err := m.complete(s)
-	return int(m.owner(s).n), err
+// Len is the number of entries in the slot's map. Those of a large map are counted and not kept.
+func (m *Map[MK, V]) Len(s Slot) (n int, err error) {
+	if m.owner(s).knows != whole {
+		err = m.each(s, func(MK, V) bool { n++; return true })
+		return n, err
+	}
+	return int(m.owner(s).n), nil
 }
 
-// All yields the entries of the slot's map. The map must not be changed meanwhile, but for removing the
-// entry at hand.
+// All yields the entries of the slot's map. The map must not be changed meanwhile, but for removing the entry at
+// hand; all other state may be used. Of a large map, what is not in memory is read as it is yielded, and not kept:
+// if that fails, the iteration ends and Failure says why.
 func (m *Map[MK, V]) All(s Slot) (iter.Seq2[MK, V], error) {
 	if err := m.complete(s); err != nil {
 		return nil, err
 	}
 	return func(yield func(MK, V) bool) {
-		for e := m.owner(s).head; e != 0; {
-			at := e - 1
-			e = m.links[at].next
-			if m.column.has(at) && !yield(m.dir.key(at).key, m.at(at).vals[at&pageMask]) {
-				return
-			}
+		if err := m.each(s, yield); err != nil {
+			m.core.fail(s, err)
 		}
 	}, nil
 }
 
-// Clear empties the slot's map.
+// complete brings the slot's map into memory unless it is large, and finds out whether it can be read.
+func (m *Map[MK, V]) complete(s Slot) error {
+	if m.owner(s).knows == whole {
+		return nil
+	}
+	defer m.core.keep(s)()
+	_, err := m.begin(s)
+	return err
+}
+
+// Clear empties the slot's map. Of what is not in memory, the table keys are: they are deleted one by one.
 func (m *Map[MK, V]) Clear(s Slot) error {
-	if err := m.complete(s); err != nil {
+	defer m.core.keep(s)()
+	w, err := m.begin(s)
+	if err != nil {
 		return err
 	}
-	for e := m.owners[s].head; e != 0; e = m.links[e-1].next {
-		if m.column.has(e - 1) {
-			m.removeEntry(s, e-1)
+	for _, e := range w.known {
+		if m.column.has(e) {
+			m.removeEntry(s, e)
 		}
 	}
-	return nil
+	err = w.below(func(key MK, e Slot, inMemory bool, _ []byte) error {
+		switch {
+		case !inMemory:
+			m.entries.bury(s, m.place(s, key))
+		case m.column.has(e):
+			m.removeEntry(s, e)
+		}
+		return nil
+	})
+	if err == nil {
+		m.owner(s).knows = whole
+	}
+	return err
+}
+
+// evictable reports whether an entry may be forgotten.
+func (m *Map[MK, V]) evictable(e Slot) bool {
+	return m.column.clean(e) && (evictKept || !m.core.isKept(m.dir.key(e).owner))
 }
 
 // evictEntry forgets a clean entry.

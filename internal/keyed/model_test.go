@@ -193,7 +193,7 @@ func (s *subject) stepInParts(t testing.TB, rng *rand.Rand, m content, key strin
 // listOf is a list as text.
 func (s *subject) listOf(t testing.TB, slot Slot) string {
 	t.Helper()
-	rows, err := s.list.All(slot)
+	rows, err := listed(s.store, s.list, slot)
 	must(t, err)
 	n, err := s.list.Len(slot)
 	must(t, err)

@@ -10,8 +10,11 @@ import (
 // and of the checkpoint that the run goes on from, as long as fewer than 2^32 are made for each checkpoint.
 func (c *core) sequence() uint64 {
 	c.sequences++
-	return (c.Checkpoint+1)<<32 + c.sequences
+	return c.newest()
 }
+
+// newest is the greatest sequence so far.
+func (c *core) newest() uint64 { return (c.Checkpoint+1)<<32 + c.sequences }
 
 // appendSequence ends a table key with a sequence, so that the order of keys is that of sequences.
 func appendSequence(dst []byte, sequence uint64) []byte {

@@ -24,12 +24,20 @@ type Config struct {
 	// Below is where what is not in memory is read from. Restored says that it has something already.
 	Below    Below
 	Restored bool
+	// Yielding, unless it is nil, is read instead of Below for what user code asks of maps, lists and sums. Its calls may
+	// let other records use the store before they return; those of Below do not.
+	Yielding Below
 	// Checkpoint is the number of the checkpoint that Below comes from; zero for none.
 	Checkpoint uint64
 }
 
 // Below are the tables that hold what has been written and, when memory is short, is not in it any longer. They
-// are used by the store's goroutine.
+// are used by the goroutine whose turn it is to use the store, and call found and visit in its turn.
+//
+// A Below that is a store's Yielding may give the turn away in any call, and at any time during it, and has it back when
+// the call returns and whenever it calls found or visit. Meanwhile other records may do with the store, its snapshots
+// included, whatever they like, but for those of the key that the call is for: they wait, and the key's slot is held.
+// All that may come to that slot meanwhile is a Take.
 type Below interface {
 	// Read looks for keys, which are in ascending order and distinct, and calls found for each that is there, in
 	// any order but not concurrently. The value is valid during the call.
@@ -82,6 +90,11 @@ type core struct {
 	expiring []expiring
 	// visited are slots made to look at what may have expired, which nobody else has asked for.
 	visited map[Slot]struct{}
+	// alone is set while user code's reads must not give the turn away; kept counts, by slot, who needs all that memory
+	// has of its maps; failed are errors that have ended iterations.
+	alone  bool
+	kept   map[Slot]int
+	failed map[Slot]error
 
 	keys    keySpace
 	cleared []Slot    // slots that lost state in this epoch
@@ -106,6 +119,8 @@ type keySpace interface {
 	partial(s Slot) bool
 	// charge brings the budget up to date.
 	charge()
+	// busy reports whether a record in flight works with the slot.
+	busy(s Slot) bool
 	// owners is the key group of each page of slots, for use by another goroutine.
 	owners() []uint16
 }

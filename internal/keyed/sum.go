@@ -116,7 +116,7 @@ func (c *Sum[A]) complete(s Slot) error {
 		sum.sequence = sequence
 		return nil
 	})
-	if err != nil {
+	if err != nil || c.know(s) == whole { // by a Take that came meanwhile
 		return err
 	}
 	if sum.sequence != 0 {
@@ -150,10 +150,8 @@ func (c *Sum[A]) below(s Slot, visit func(sequence uint64, value []byte) error) 
 	if c.column.has(s) && !countTwice {
 		hot = c.hot(s).sequence
 	}
-	prefix := c.core.keys.view()(nil, s)
-	part := c.core.keys.partOf(s)
-	return c.core.scan(part, stateID(c.name), prefix, after(prefix), func(rest, value []byte) error {
-		sequence, err := takeSequence(rest[len(prefix):])
+	return c.core.eachOf(s, stateID(c.name), func(rest, value []byte) error {
+		sequence, err := takeSequence(rest)
 		if err != nil || sequence == hot {
 			return err
 		}
@@ -174,6 +172,9 @@ func (c *Sum[A]) Clear(s Slot) error {
 		})
 		if err != nil {
 			return err
+		}
+		if c.know(s) == whole { // by a Take that came meanwhile, and joined the parts
+			gone = nil
 		}
 	}
 	c.knows[s] = whole

@@ -122,14 +122,14 @@ func (s *timedSubject) read(t testing.TB, at int64, key string) string {
 		if acc, ok, errs[1] = s.plain.sum.Get(slot); !ok {
 			acc = &none
 		}
-		rows, errs[2] = s.plain.list.All(slot)
+		rows, errs[2] = listed(s.Store, s.plain.list, slot)
 	} else {
 		value, _ = s.value.Get(slot)
 		entry, _, errs[0] = s.entry.Get(slot, 1)
 		if acc, ok, errs[1] = s.sum.Get(slot); !ok {
 			acc = &none
 		}
-		rows, errs[2] = s.list.All(slot)
+		rows, errs[2] = listed(s.Store, s.list, slot)
 	}
 	for _, err := range errs {
 		must(t, err)

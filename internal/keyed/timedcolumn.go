@@ -50,7 +50,7 @@ func (c *TimedColumn[V]) Update(s Slot, fn func(*V)) {
 
 func (c *TimedColumn[V]) sweep() {
 	lookOver(&c.column, &c.hand, func(s Slot, t *timed[V]) {
-		if c.over(t.until) {
+		if c.over(t.until) && !c.core.keys.busy(s) {
 			c.end(s)
 		}
 	})

@@ -1,5 +1,7 @@
 package keyed
 
+import "iter"
+
 // TimedList is a List whose rows expire, one by one. One that has is as if it were not there.
 type TimedList[V any] struct {
 	*List[V]
@@ -29,30 +31,39 @@ func NewTimedList[V any](r Registry, name string, ttl TTL) (*TimedList[V], error
 // Append puts a row at the end of the slot's list. Nothing is read for that.
 func (l *TimedList[V]) Append(s Slot, v *V) { l.append(s, v, l.anew()) }
 
-// All returns the rows of the slot's list in the order in which they were appended.
-func (l *TimedList[V]) All(s Slot) (rows []V, err error) {
-	entries, err := l.sorted(s)
+// All is that of List. If rows are to live from when they are read, the parts of the list that are yielded are written
+// again, and stay in memory until they are.
+func (l *TimedList[V]) All(s Slot) (iter.Seq[V], error) {
+	p, err := l.pieces(s)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range entries {
-		c := l.chunks.valueOf(e)
-		from := len(rows)
-		err := l.walk(c, func(v V, until int64) {
-			if !l.over(until) {
-				rows = append(rows, v)
-			}
-		})
-		if err != nil {
-			return nil, err
+	met := func(sequence uint64, c *chunk[V]) error {
+		if until, changed := l.read(c.until); changed && !l.over(c.until) {
+			return l.extend(s, sequence, until)
 		}
-		if until := c.until; len(rows) > from {
-			if until, changed := l.read(until); changed {
-				l.renew(e, rows[from:], until)
-			}
-		}
+		return nil
 	}
-	return rows, nil
+	return p.rows(met, func(until int64) bool { return !l.over(until) }), nil
+}
+
+// extend lets the rows of a chunk live until some time. Rows may have been appended to it since it was read.
+func (l *TimedList[V]) extend(s Slot, sequence uint64, until int64) error {
+	e, ok, err := l.chunks.entry(s, sequence)
+	if !ok {
+		return err
+	}
+	var rows []V
+	err = l.walk(l.chunks.valueOf(e), func(v V, until int64) error {
+		if !l.over(until) {
+			rows = append(rows, v)
+		}
+		return nil
+	})
+	if err == nil && len(rows) > 0 {
+		l.renew(e, rows, until)
+	}
+	return err
 }
 
 // renew writes a chunk again, with rows that expire all at once.
@@ -67,21 +78,19 @@ func (l *TimedList[V]) renew(e Slot, rows []V, until int64) {
 
 // Len is the number of rows in the slot's list.
 func (l *TimedList[V]) Len(s Slot) (n int, err error) {
-	entries, err := l.sorted(s)
+	p, err := l.pieces(s)
 	if err != nil {
 		return 0, err
 	}
-	for _, e := range entries {
-		err := l.walk(l.chunks.valueOf(e), func(_ V, until int64) {
+	err = p.each(func(_ uint64, c *chunk[V]) error {
+		return l.walk(c, func(_ V, until int64) error {
 			if !l.over(until) {
 				n++
 			}
+			return nil
 		})
-		if err != nil {
-			return 0, err
-		}
-	}
-	return n, nil
+	})
+	return n, err
 }
 
 // Clear empties the slot's list.
@@ -89,8 +98,8 @@ func (l *TimedList[V]) Clear(s Slot) error { return l.chunks.Clear(s) }
 
 func (c *timedChunks[V]) sweep() {
 	lookOver(&c.column, &c.hand, func(e Slot, v *chunk[V]) {
-		if c.over(v.until) {
-			c.expel(c.dir.key(e).owner, e)
+		if s := c.dir.key(e).owner; c.over(v.until) && !c.core.keys.busy(s) {
+			c.expel(s, e)
 		}
 	})
 }

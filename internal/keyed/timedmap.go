@@ -48,56 +48,52 @@ func (m *TimedMap[MK, V]) Set(s Slot, key MK, v V) error {
 	return nil
 }
 
-// Len is the number of entries in the slot's map.
+// Len is the number of entries in the slot's map. Those of a large map are counted and not kept.
 func (m *TimedMap[MK, V]) Len(s Slot) (n int, err error) {
-	if err := m.complete(s); err != nil {
-		return 0, err
-	}
-	for range m.live(s) {
-		n++
-	}
-	return n, nil
+	err = m.each(s, func(_ MK, t timed[V]) bool {
+		if !m.over(t.until) {
+			n++
+		}
+		return true
+	})
+	return n, err
 }
 
-// All yields the entries of the slot's map. The map must not be changed meanwhile, but for removing the entry at
-// hand.
+// All is that of Map. If entries are to live from when they are read, all that are yielded stay in memory until they
+// are written.
 func (m *TimedMap[MK, V]) All(s Slot) (iter.Seq2[MK, V], error) {
 	if err := m.complete(s); err != nil {
 		return nil, err
 	}
 	return func(yield func(MK, V) bool) {
-		for e, t := range m.live(s) {
+		err := m.each(s, func(key MK, t timed[V]) bool {
+			if m.over(t.until) {
+				return true
+			}
 			if until, changed := m.read(t.until); changed {
-				t = m.ref(e)
-				t.until = until
+				m.renew(s, key, timed[V]{t.v, until})
 			}
-			if !yield(m.dir.key(e).key, t.v) {
-				return
-			}
+			return yield(key, t.v)
+		})
+		if err != nil {
+			m.core.fail(s, err)
 		}
 	}, nil
 }
 
-// live yields the entries in memory that have not expired.
-func (m *TimedMap[MK, V]) live(s Slot) iter.Seq2[Slot, *timed[V]] {
-	return func(yield func(Slot, *timed[V]) bool) {
-		for e := m.owner(s).head; e != 0; {
-			at := e - 1
-			e = m.links[at].next
-			if !m.column.has(at) {
-				continue
-			}
-			if t := &m.at(at).vals[at&pageMask]; !m.over(t.until) && !yield(at, t) {
-				return
-			}
-		}
+// renew gives an entry another time to expire at.
+func (m *TimedMap[MK, V]) renew(s Slot, key MK, t timed[V]) {
+	if e, known := m.find(s, mapEntry[MK]{s, key}); known {
+		m.ref(e).until = t.until
+	} else {
+		m.Map.Set(s, key, t)
 	}
 }
 
 func (m *TimedMap[MK, V]) sweep() {
 	lookOver(&m.column, &m.hand, func(e Slot, t *timed[V]) {
-		if m.over(t.until) {
-			m.expel(m.dir.key(e).owner, e)
+		if s := m.dir.key(e).owner; m.over(t.until) && !m.core.keys.busy(s) {
+			m.expel(s, e)
 		}
 	})
 }

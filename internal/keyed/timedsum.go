@@ -149,7 +149,7 @@ func (c *TimedSum[A]) Get(s Slot) (acc *A, ok bool, err error) {
 // sweep removes what has expired and has no parts that would have to be read.
 func (c *TimedSum[A]) sweep() {
 	lookOver(&c.column, &c.hand, func(s Slot, o *operand[lasting[A]]) {
-		if c.over(o.acc.until) && c.know(s) == whole {
+		if c.over(o.acc.until) && !c.core.keys.busy(s) && c.know(s) == whole {
 			_ = c.end(s) // reads nothing
 		}
 	})

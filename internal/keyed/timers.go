@@ -209,9 +209,6 @@ func (t *Timers) read(upTo int64) error {
 	return t.core.keys.bring()
 }
 
-// errEnough ends a scan.
-var errEnough = errors.New("enough")
-
 // readPart reads the next timers of a part: some, and all of the last one's time.
 func (t *Timers) readPart(part int) error {
 	var start []byte

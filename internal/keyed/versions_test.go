@@ -96,7 +96,7 @@ func TestAListHasRowsOfSeveralSchemas(t *testing.T) {
 	var c *List[last]
 	s = oneState(t, below, s.States(), func(r Registry) (err error) { c, err = NewList[last](r, "l"); return err })
 	look()
-	rows, err := c.All(slots[0])
+	rows, err := listed(s, c, slots[0])
 	if got := fmt.Sprint(rows); got != "[{ false 1} {two false 2}]" || err != nil {
 		t.Errorf("%s, %v", got, err)
 	}

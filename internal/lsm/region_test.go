@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -238,9 +239,11 @@ func (r *region) tell(into facts, slot keyed.Slot, key string) {
 		into["sum "+key] = *sum
 	}
 	rows, err := r.list.All(slot)
-	if check(err); len(rows) > 0 {
-		into["list "+key] = strings.Join(rows, ",") + ","
+	check(err)
+	if list := strings.Join(slices.Collect(rows), ",") + ","; list != "," {
+		into["list "+key] = list
 	}
+	check(r.store.Failure(slot))
 }
 
 // tellPanes adds what all keys have in panes.

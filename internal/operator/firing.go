@@ -187,8 +187,5 @@ func (p *Process[K, In, Out]) callTimer(h *hand[K, In, Out], t dueTimer) error {
 		h.ctx.Watermark = p.events[0].watermark
 	}
 	h.ctx.Enter(uint32(t.slot), t.at)
-	if err := p.onTimer.OnTimer(h.ctx, flow.Timer{Processing: t.processing}, h.out); err != nil {
-		return p.env.userError(err, h.key, t.at)
-	}
-	return nil
+	return p.outcome(h, p.onTimer.OnTimer(h.ctx, flow.Timer{Processing: t.processing}, h.out))
 }

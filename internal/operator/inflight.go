@@ -226,8 +226,8 @@ func (p *Process[K, In, Out]) apply(h *hand[K, In, Out]) (blocked bool, err erro
 		h.slot, h.ticket.row = l.slots[i], i
 		h.key = p.state.keys[i]
 		h.ctx.Enter(uint32(h.slot), l.batch.Times[i])
-		if err := p.fn.Process(h.ctx, &l.batch.Rows[i], h.out); err != nil {
-			return false, p.env.userError(err, h.key, h.ctx.Time)
+		if err := p.outcome(h, p.fn.Process(h.ctx, &l.batch.Rows[i], h.out)); err != nil {
+			return false, err
 		}
 		if h.flies {
 			return false, p.ended(h)
@@ -283,14 +283,23 @@ func (p *Process[K, In, Out]) begin(h *hand[K, In, Out], id async.ID) (err error
 		h.key = *p.state.store.Key(h.slot)
 		h.ctx.Watermark = t.load.watermark
 		h.ctx.Enter(uint32(h.slot), t.load.batch.Times[t.row])
-		if err = p.fn.Process(h.ctx, &t.load.batch.Rows[t.row], h.out); err != nil {
-			err = p.env.userError(err, h.key, h.ctx.Time)
-		}
+		err = p.outcome(h, p.fn.Process(h.ctx, &t.load.batch.Rows[t.row], h.out))
 	}
 	if err != nil {
 		return err
 	}
 	return p.ended(h)
+}
+
+// outcome is how a call of user code has ended: also when an iteration over state has, the call has failed.
+func (p *Process[K, In, Out]) outcome(h *hand[K, In, Out], err error) error {
+	if err == nil {
+		err = p.state.store.Failure(h.slot)
+	}
+	if err != nil {
+		return p.env.userError(err, h.key, h.ctx.Time)
+	}
+	return nil
 }
 
 // ended frees the key of a record that was in flight, and its place in the batch.

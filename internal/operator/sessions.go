@@ -160,7 +160,7 @@ func (s *SessionWindows[K, T, A, R]) sessions(slot keyed.Slot) ([]session[A], er
 	for _, o := range more {
 		all = append(all, o)
 	}
-	return all, nil
+	return all, s.state.store.Failure(slot)
 }
 
 // remove forgets a session. If it was the one in the column, one of the others takes its place.
@@ -186,7 +186,7 @@ func (s *SessionWindows[K, T, A, R]) remove(slot keyed.Slot, start int64) error 
 		s.one.Set(slot, &o)
 		break
 	}
-	return nil
+	return s.state.store.Failure(slot)
 }
 
 // put keeps a session in the column if that is free, and among the others if not.

@@ -9,52 +9,71 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 )
 
-// waiting are the tables below as an operator's store sees them. A read that user code leads to is waited for by its
-// record, while others go on; one of the operator's own is waited for by the task: waited says for how long in the batch
-// at hand. It belongs to the task's turn.
+// waiting are the tables below, and for how long a task has waited for them in the batch at hand: for state to be
+// read, or for changes to be written when there are too many. It belongs to the task's turn.
 type waiting struct {
 	keyed.Below
-	// suspend calls read on another goroutine and returns, on the task's turn, when it has ended. It is false of a read
-	// that is not user code's. It is nil for operators whose records do not wait.
-	suspend func(read func() error) (bool, error)
-	waited  time.Duration
+	waited time.Duration
 }
 
 // Read implements keyed.Below.
 func (w *waiting) Read(ctx context.Context, keys [][]byte, found func(i int, value []byte) error) error {
-	if w.suspend != nil {
-		var p page
-		done, err := w.suspend(func() error { return w.Below.Read(ctx, keys, p.value) })
-		if err != nil {
-			return err
-		}
-		if done {
-			return p.each(func(i int, _, value []byte) error { return found(i, value) })
-		}
-	}
 	defer w.since(time.Now())
 	return w.Below.Read(ctx, keys, found)
 }
 
 // Scan implements keyed.Below.
 func (w *waiting) Scan(ctx context.Context, start, end []byte, visit func(key, value []byte) error) error {
-	if w.suspend != nil {
-		done, err := w.scanPages(ctx, start, end, visit)
-		if done || err != nil {
-			return err
-		}
-	}
 	defer w.since(time.Now())
 	return w.Below.Scan(ctx, start, end, visit)
 }
 
+func (w *waiting) since(begin time.Time) { w.waited += time.Since(begin) }
+
+// tell counts the wait of a batch.
+func (w *waiting) tell(s *Stats) {
+	s.WaitTime.Add(int64(w.waited))
+	s.WaitMax.Store(max(s.WaitMax.Load(), int64(w.waited)))
+	w.waited = 0
+}
+
+// yielding are the tables below as user code reads them: the record waits, and the task goes on with others.
+type yielding struct {
+	*waiting
+	// suspend calls read on another goroutine and returns true, on the task's turn, when it has ended; or false when
+	// there is no record to wait, without calling it.
+	suspend func(read func() error) (bool, error)
+}
+
+// Read implements keyed.Below.
+func (y *yielding) Read(ctx context.Context, keys [][]byte, found func(i int, value []byte) error) error {
+	var p page
+	done, err := y.suspend(func() error { return y.waiting.Below.Read(ctx, keys, p.value) })
+	if err != nil {
+		return err
+	}
+	if !done {
+		return y.waiting.Read(ctx, keys, found)
+	}
+	return p.each(func(i int, _, value []byte) error { return found(i, value) })
+}
+
+// Scan implements keyed.Below.
+func (y *yielding) Scan(ctx context.Context, start, end []byte, visit func(key, value []byte) error) error {
+	done, err := y.scanPages(ctx, start, end, visit)
+	if done || err != nil {
+		return err
+	}
+	return y.waiting.Scan(ctx, start, end, visit)
+}
+
 // scanPages is Scan a page at a time: each is read elsewhere, and visited here.
-func (w *waiting) scanPages(
+func (y *yielding) scanPages(
 	ctx context.Context, start, end []byte, visit func(key, value []byte) error,
 ) (done bool, err error) {
 	for {
 		var p page
-		done, err := w.suspend(func() error { return w.Below.Scan(ctx, start, end, p.entry) })
+		done, err := y.suspend(func() error { return y.waiting.Below.Scan(ctx, start, end, p.entry) })
 		full := errors.Is(err, errPageFull)
 		if !done || err != nil && !full {
 			return done, err
@@ -65,15 +84,6 @@ func (w *waiting) scanPages(
 		}
 		start = append(p.lastKey(), 0)
 	}
-}
-
-func (w *waiting) since(begin time.Time) { w.waited += time.Since(begin) }
-
-// tell counts the wait of a batch.
-func (w *waiting) tell(s *Stats) {
-	s.WaitTime.Add(int64(w.waited))
-	s.WaitMax.Store(max(s.WaitMax.Load(), int64(w.waited)))
-	w.waited = 0
 }
 
 // page is what has been read: copies of keys and values.

@@ -2,15 +2,20 @@ package keyed
 
 import (
 	"context"
+	"errors"
 	"slices"
 )
 
 // Ahead is a grouped read that is under way while the store is used: Find begins it, Read does it, on any
-// goroutine, and Take brings what was read into memory.
+// goroutine, and Take brings what was read into memory. Before Read, what a record is going to use may be
+// added: see Map.Want. The slots that something is wanted for must be held until Take, or used before the next
+// Find.
 type Ahead struct {
 	reads
-	slots   []Slot // that are coming
-	written uint64 // snapshots, when it began
+	ranges  []*wantedRange
+	slots   []Slot    // that are coming
+	panes   []arrival // and those of panes
+	written uint64    // snapshots, when it began
 	found   []foundItem
 	values  []byte
 	err     error
@@ -28,12 +33,23 @@ type asker interface {
 	absent(s Slot)
 }
 
-// Find is Lookup that does not wait: what is not in memory comes with the Ahead that it returns, or nil when all is
-// there. Until Take, Coming says so of the slots, and they must not be used; and they must be held if that is later
-// than the next Find.
+// wantedRange is a range, and what takes it when it has been read.
+type wantedRange struct {
+	gathered
+	use func() error
+}
+
+// Find is Lookup that does not wait: what is not in memory comes with the Ahead that it returns, or nil when
+// all is there. Until Take, Coming says so of the slots, which stay where they are and must not be used;
+// others must be held if they are used after the next Find.
 func (s *Store[K]) Find(keys []K, hashes []uint64, slots []Slot) *Ahead {
 	s.probe(keys, hashes, slots)
 	defer s.charge()
+	return s.missed()
+}
+
+// missed begins to read the values of the slots that have just been created, if there are any.
+func (s *Store[K]) missed() *Ahead {
 	if len(s.missing) == 0 {
 		return nil
 	}
@@ -51,51 +67,73 @@ func (s *Store[K]) Find(keys []K, hashes []uint64, slots []Slot) *Ahead {
 func (s *Store[K]) NewAhead() *Ahead { return &Ahead{written: s.clock.written.Load()} }
 
 // Empty reports whether there is nothing to read.
-func (a *Ahead) Empty() bool { return len(a.items) == 0 && len(a.slots) == 0 }
+func (a *Ahead) Empty() bool { return a.Len() == 0 && len(a.slots) == 0 && len(a.panes) == 0 }
 
-// Len is the number of keys to read.
-func (a *Ahead) Len() int { return len(a.items) }
+// Len is the number of keys and ranges to read.
+func (a *Ahead) Len() int { return len(a.items) + len(a.ranges) }
 
 // Brings reports whether the state of a slot is coming with it.
 func (a *Ahead) Brings(slot Slot) bool { return slices.Contains(a.slots, slot) }
 
-// Read reads. It does not touch the store; an error is kept for Take too.
+// rangesAtOnce is how many ranges of an Ahead are read at a time, its keys counted as one.
+const rangesAtOnce = 8
+
+// Read reads. It does not touch the store; an error is kept for Take too. It is called once, before Take. The
+// tables are used by several goroutines at once if there are ranges; all have ended when it returns.
 func (a *Ahead) Read(ctx context.Context, below Below) error {
+	a.err = together(ctx, 1+len(a.ranges), rangesAtOnce, func(ctx context.Context, i int) error {
+		if i == 0 {
+			return a.readKeys(ctx, below)
+		}
+		r := &a.ranges[i-1].gathered
+		return r.read(ctx, below, r.full)
+	})
+	return a.err
+}
+
+func (a *Ahead) readKeys(ctx context.Context, below Below) error {
+	if len(a.items) == 0 {
+		return nil
+	}
 	a.sort()
-	a.err = below.Read(ctx, a.keys, func(i int, value []byte) error {
+	return below.Read(ctx, a.keys, func(i int, value []byte) error {
 		at := len(a.values)
 		a.values = append(a.values, value...)
 		a.found = append(a.found, foundItem{i, at, len(a.values)})
 		return nil
 	})
-	return a.err
 }
 
-// Take brings what was read into memory. What has been changed there since is newer, and stays. After an error, that
-// of Read included, nothing is known of the keys.
+// Take brings what was read into memory. What has been changed there since is newer, and stays. After an
+// error, that of Read included, nothing is known of the keys: they are looked for again.
 func (s *Store[K]) Take(a *Ahead) error {
 	err := a.err
 	if err == nil {
-		s.counts.Reads += int64(len(a.items))
-		err = a.load(s.clock.written.Load() != a.written)
-	}
-	for _, slot := range a.slots {
-		s.dir.marks[slot>>pageBits].coming.unset(slot)
-		if err != nil {
-			s.evict(slot)
-		}
+		err = a.load(&s.core)
 	}
 	if err != nil {
-		s.fresh = slices.DeleteFunc(s.fresh, func(slot Slot) bool { return slices.Contains(a.slots, slot) })
-		return s.readError(err)
+		err = s.readError(err)
+	} else {
+		err = a.useRanges(&s.core)
+	}
+	s.arrived(a.slots, err)
+	for _, p := range a.panes {
+		p.arrived(err)
 	}
 	s.charge()
-	return nil
+	return err
 }
 
-// load hands out what was found. When a snapshot has been written since the read began, memory may have forgotten
-// a change that the read did not see: then only what nobody could have changed is taken.
-func (a *Ahead) load(stale bool) error {
+// stale reports whether a snapshot has been written since the read began: memory may have forgotten a change that
+// the read did not see. It is asked for each thing anew: taking one may drive out another.
+func (a *Ahead) stale(c *core) bool { return c.clock.written.Load() != a.written && !trustAhead }
+
+// trustAhead is set by the test that shows that what is stale must not be taken.
+var trustAhead = false
+
+// load hands out what was found. What is stale is taken only if nobody could have changed it.
+func (a *Ahead) load(c *core) error {
+	c.counts.Reads += int64(len(a.items))
 	slices.SortFunc(a.found, func(x, y foundItem) int { return x.item - y.item })
 	next := 0
 	for i, item := range a.items {
@@ -105,7 +143,7 @@ func (a *Ahead) load(stale bool) error {
 		}
 		ask, asked := item.into.(asker)
 		switch {
-		case asked && stale:
+		case asked && a.stale(c):
 		case there:
 			f := a.found[next-1]
 			if err := item.into.load(item.slot, a.values[f.value:f.end]); err != nil {
@@ -116,6 +154,47 @@ func (a *Ahead) load(stale bool) error {
 		}
 	}
 	return nil
+}
+
+// useRanges lets those who want ranges take them from what has been read, as if it were below. A range that is
+// longer than what is kept, or stale, is left to be read when it is used.
+func (a *Ahead) useRanges(c *core) error {
+	below := c.Below
+	defer func() { c.Below = below }()
+	defer c.blocking()()
+	for _, r := range a.ranges {
+		if r.more {
+			c.counts.Scans++
+			continue
+		}
+		c.Below = replay{&r.gathered, func() bool { return a.stale(c) }}
+		if err := r.use(); err != nil && !errors.Is(err, errStale) {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrived ends the wait for the values of slots. If they could not be read, those slots are forgotten that have
+// nothing else, and the others are read with the next.
+func (s *Store[K]) arrived(slots []Slot, err error) {
+	for _, slot := range slots {
+		s.dir.marks[slot>>pageBits].coming.unset(slot)
+	}
+	if err == nil {
+		return
+	}
+	gone := map[Slot]bool{}
+	for _, slot := range slots {
+		if s.clean(slot) {
+			s.evict(slot)
+			gone[slot] = true
+		} else {
+			s.dir.marks[slot>>pageBits].coming.set(slot)
+			s.missing = append(s.missing, slot)
+		}
+	}
+	s.fresh = slices.DeleteFunc(s.fresh, func(slot Slot) bool { return gone[slot] })
 }
 
 // Coming reports whether a slot's state is being read.

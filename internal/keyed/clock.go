@@ -137,7 +137,7 @@ func (d *directory[K]) sweep(p int, clean func(Slot) bool, evict func(Slot)) (ev
 		t.hand = (t.hand + 1) % len(t.pages)
 		page := t.pages[t.hand]
 		m := &d.marks[page]
-		victims := m.used.without(m.seen).without(m.pinned).without(m.held)
+		victims := m.used.without(m.seen).without(m.pinned).without(m.held).without(m.coming)
 		m.seen = bitmap{}
 		for i := range victims.all {
 			if s := Slot(page)<<pageBits + i; clean(s) {

@@ -19,9 +19,9 @@ type Counts struct {
 // Counts returns what the store has done so far.
 func (s *Store[K]) Counts() Counts { return s.counts }
 
-// lookedUp counts a batch of keys, when those that are new are known.
-func (s *Store[K]) lookedUp(keys int) {
+// lookedUp counts a batch of keys: how many were new, and of how many the state is looked for.
+func (s *Store[K]) lookedUp(keys, fresh, missing int) {
 	s.counts.Lookups += int64(keys)
-	s.counts.Missed += int64(len(s.missing))
-	s.counts.Absent += int64(len(s.fresh) - len(s.missing))
+	s.counts.Missed += int64(missing)
+	s.counts.Absent += int64(fresh - missing)
 }

@@ -25,6 +25,12 @@
 //
 // A map that is asked for as a whole comes into memory as a whole if it is not large, some thousand entries or a quarter
 // of a megabyte. Of a larger one the rest is read stretch by stretch and not kept. So is a list.
+// # What is read ahead
+//
+// An Ahead reads while the store is used: keys of a batch (Find, Pane.Seek), and what a record says it will touch (Want,
+// WantAll). Timers come with a Due, parts of panes with a Walk. Each notes what had been written when it began. What
+// memory has when it is taken is newer; and when more has been written since, memory may have forgotten a change that
+// the read did not see, so what could have changed is not taken, and is read when it is used.
 //
 // # What expires
 //
@@ -39,7 +45,8 @@
 //
 // # What always holds
 //
-//   - A store belongs to one goroutine at a time. A Frozen, and nothing else, may be used by another meanwhile.
+//   - A store belongs to one goroutine at a time. A Frozen, and the Read of an Ahead or Due, and nothing else, may be
+//     used by another meanwhile. A Walk waits for its goroutines when it is closed.
 //   - What a Frozen is to write does not change: what it wants of a page is saved, or has been read, before the
 //     page changes again; a slot keeps its key until the last tombstone of it is written.
 //   - A freeze takes time that does not depend on the size of the state: it swaps lists and bumps the epoch.

@@ -131,7 +131,7 @@ func (s *Store[K]) leave(slot Slot) {
 	if s.visited == nil {
 		return
 	}
-	if _, ok := s.visited[slot]; ok && s.keys.partial(slot) && !s.Held(slot) && s.clean(slot) {
+	if _, ok := s.visited[slot]; ok && s.keys.partial(slot) && !s.busy(slot) && s.clean(slot) {
 		s.evict(slot)
 	}
 }

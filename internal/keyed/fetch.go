@@ -134,13 +134,9 @@ func (s *Store[K]) bring() error {
 	s.reads.reset()
 	s.wantMissing(&s.reads)
 	err := s.reads.run(&s.core)
-	if err != nil {
-		for _, slot := range s.missing { // of which it is not known what they have
-			s.evict(slot)
-		}
-		s.fresh = slices.DeleteFunc(s.fresh, func(slot Slot) bool { return slices.Contains(s.missing, slot) })
-	}
-	s.missing = s.missing[:0]
+	slots := s.missing
+	s.missing = slots[:0]
+	s.arrived(slots, err)
 	return err
 }
 

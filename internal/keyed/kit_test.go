@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -41,6 +42,7 @@ func (t *tape) DeleteRange(s, e []byte) error {
 
 // shelf is what lies below a store, in memory. Nothing is read from it that is not there in the order of keys.
 type shelf struct {
+	mu     sync.Mutex
 	m      map[string]string
 	sorted []string // its keys, if they have not changed since
 	reads  int      // keys that were looked for
@@ -63,6 +65,8 @@ func (b *shelf) apply(entries []entry) {
 }
 
 func (b *shelf) Read(_ context.Context, keys [][]byte, found func(int, []byte) error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.reads += len(keys)
 	if len(keys) == 0 {
 		return errors.New("nothing is looked for")
@@ -84,6 +88,8 @@ func (b *shelf) Read(_ context.Context, keys [][]byte, found func(int, []byte) e
 }
 
 func (b *shelf) Scan(_ context.Context, start, end []byte, visit func(k, v []byte) error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.sorted == nil {
 		b.sorted = slices.Sorted(maps.Keys(b.m))
 	}
@@ -114,6 +120,9 @@ type subject struct {
 	sum    *Sum[string] // which is joined: the order shows
 	list   *List[string]
 	below  *shelf
+
+	keys    int // of which histories are
+	flights flights
 }
 
 const (
@@ -128,10 +137,18 @@ func newSubject(t testing.TB, groups base.KeyGroupRange, budget int64) *subject 
 // openSubject returns a subject that goes on with what lies below after a snapshot.
 func openSubject(t testing.TB, groups base.KeyGroupRange, budget int64, below *shelf, after *onItsWay) *subject {
 	t.Helper()
-	s := subject{below: below}
+	return openWith(t, groups, maxP, budget, below, after)
+}
+
+// openWith is openSubject with so many key groups in all.
+func openWith(
+	t testing.TB, groups base.KeyGroupRange, parts int, budget int64, below *shelf, after *onItsWay,
+) *subject {
+	t.Helper()
+	s := subject{below: below, keys: keys}
 	var err error
 	s.store, err = NewStore[string](Config{
-		Operator: 7, Name: "subject", MaxParallelism: maxP, Groups: groups, Budget: NewBudget(budget),
+		Operator: 7, Name: "subject", MaxParallelism: parts, Groups: groups, Budget: NewBudget(budget),
 		Context: t.Context(), Below: below, Restored: len(below.m) > 0, Checkpoint: after.number,
 	})
 	must(t, err)

@@ -17,6 +17,7 @@ type Map[MK comparable, V any] struct {
 	strings []uintptr  // offsets of strings in MK
 	owners  []mapOwner // by the store's slots
 	links   []link     // by entry
+	vain    []Slot     // entries that were looked for in vain, the latest last
 	one     reads
 }
 
@@ -211,9 +212,9 @@ func (m *Map[MK, V]) evictable(e Slot) bool {
 
 // evictEntry forgets a clean entry.
 func (m *Map[MK, V]) evictEntry(e Slot) {
-	o := &m.owners[m.dir.key(e).owner]
-	o.knows = inPart
 	if m.column.has(e) {
+		o := &m.owners[m.dir.key(e).owner]
+		o.knows = inPart
 		o.n--
 	}
 	m.column.evict(e)
@@ -277,7 +278,9 @@ func (m *Map[MK, V]) vacate(s Slot) {
 	}
 }
 
-func (m *Map[MK, V]) bytes() int64 { return m.entries.bytes() + int64(12*len(m.owners)+8*len(m.links)) }
+func (m *Map[MK, V]) bytes() int64 {
+	return m.entries.bytes() + int64(12*len(m.owners)+8*len(m.links)+4*len(m.vain))
+}
 
 func (m *Map[MK, V]) freeze() frozenState {
 	appendOwner, entries, codec := m.core.keys.view(), m.dir.keys, m.codec

@@ -29,6 +29,7 @@ type Pane[K comparable, A any] struct {
 	// another of the same namespace that was dropped.
 	born    uint64
 	missing []Slot
+	busy    int // slots that are held, and that are coming
 }
 
 // NewPanes adds panes to a store. Namespaces are those that it had when it was written.
@@ -94,6 +95,15 @@ func (p *Panes[K, A]) Drop(ns int64) {
 
 // Lookup finds or creates the slots of a batch of keys, all of the store's groups, in the pane.
 func (p *Pane[K, A]) Lookup(keys []K, hashes []uint64, slots []Slot) error {
+	p.probe(keys, hashes, slots)
+	err := p.bring()
+	p.panes.store.charge()
+	return err
+}
+
+// probe finds or creates the slots of a batch's keys, and leaves those whose accumulators have to be looked for in
+// missing.
+func (p *Pane[K, A]) probe(keys []K, hashes []uint64, slots []Slot) {
 	store := p.panes.store
 	p.dir.hold(nil)
 	for i, h := range hashes {
@@ -113,9 +123,6 @@ func (p *Pane[K, A]) Lookup(keys []K, hashes []uint64, slots []Slot) error {
 	}
 	store.counts.Lookups += int64(len(keys))
 	store.counts.Missed += int64(len(p.missing))
-	err := p.bring()
-	store.charge()
-	return err
 }
 
 // keep marks a slot as used, and not to be evicted before the next Lookup.
@@ -151,11 +158,7 @@ func (p *Pane[K, A]) bring() error {
 	store := p.panes.store
 	r := &store.reads
 	r.reset()
-	for _, s := range p.missing {
-		at := len(r.arena)
-		r.arena = p.appendKey(store.prefix(r.arena, p.dir.partOf(s), stateID(p.panes.name)), *p.dir.key(s))
-		r.add(at, s, p)
-	}
+	p.wantMissing(r)
 	err := r.run(&store.core)
 	if err != nil {
 		for _, s := range p.missing { // of which it is not known what they have
@@ -178,7 +181,7 @@ func (p *Pane[K, A]) appendKey(dst []byte, key K) []byte {
 func (p *Pane[K, A]) makeRoom(part int) {
 	var oldest *Pane[K, A]
 	for _, o := range p.panes.panes {
-		if o != p && !o.clock.pending(max(o.born, o.lastChange)) && (oldest == nil || o.used < oldest.used) {
+		if o != p && o.busy == 0 && !o.clock.pending(max(o.born, o.lastChange)) && (oldest == nil || o.used < oldest.used) {
 			oldest = o
 		}
 	}
@@ -213,7 +216,11 @@ func (p *Pane[K, A]) Ptr(s Slot) *A { return p.ref(s) }
 func (p *Pane[K, A]) Find(key K, hash uint64) (*A, error) {
 	var slot [1]Slot
 	part := p.panes.store.part(hash)
-	if s, found := p.dir.find(part, hash, &key); !found && !p.dir.parts[part].partial || found && !p.has(s) {
+	s, found := p.dir.find(part, hash, &key)
+	switch {
+	case found && p.Coming(s):
+		return p.peek(s)
+	case !found && !p.dir.parts[part].partial || found && !p.has(s):
 		return nil, nil
 	}
 	if err := p.Lookup([]K{key}, []uint64{hash}, slot[:]); err != nil {
@@ -228,8 +235,17 @@ func (p *Pane[K, A]) Find(key K, hash uint64) (*A, error) {
 // Each calls a function for the keys of a part with their accumulators, to be read during the call: those in
 // memory, then those that are only below.
 func (p *Pane[K, A]) Each(part int, visit func(*K, *A) error) error {
-	t := &p.dir.parts[part]
-	for _, n := range t.pages {
+	if err := p.eachInMemory(part, visit); err != nil || !p.dir.parts[part].partial {
+		return err
+	}
+	ns := appendOrdered(nil, p.ns)
+	return p.panes.store.scan(part, stateID(p.panes.name), ns, after(ns), func(rest, value []byte) error {
+		return p.visitBelow(part, rest[len(ns):], value, visit)
+	})
+}
+
+func (p *Pane[K, A]) eachInMemory(part int, visit func(*K, *A) error) error {
+	for _, n := range p.dir.parts[part].pages {
 		if int(n) >= len(p.pages) || p.pages[n].page == nil {
 			continue
 		}
@@ -239,24 +255,24 @@ func (p *Pane[K, A]) Each(part int, visit func(*K, *A) error) error {
 			}
 		}
 	}
-	if !t.partial {
+	return nil
+}
+
+// visitBelow passes on an accumulator that is below, unless it is in memory too.
+func (p *Pane[K, A]) visitBelow(part int, encoded, value []byte, visit func(*K, *A) error) error {
+	store := p.panes.store
+	key, _, err := store.codec.Decode(encoded)
+	if err != nil {
+		return err
+	}
+	if s, known := p.dir.find(part, store.hash(key), &key); known && p.has(s) {
 		return nil
 	}
-	store, ns := p.panes.store, appendOrdered(nil, p.ns)
-	return store.scan(part, stateID(p.panes.name), ns, after(ns), func(rest, value []byte) error {
-		key, _, err := store.codec.Decode(rest[len(ns):])
-		if err != nil {
-			return err
-		}
-		if s, known := p.dir.find(part, store.hash(key), &key); known && p.has(s) {
-			return nil
-		}
-		var a A
-		if err := p.values.decode(value, &a); err != nil {
-			return err
-		}
-		return visit(&key, &a)
-	})
+	var a A
+	if err := p.values.decode(value, &a); err != nil {
+		return err
+	}
+	return visit(&key, &a)
 }
 
 // Len is the number of keys of a part that are in memory.

@@ -31,8 +31,8 @@ type Config struct {
 	Checkpoint uint64
 }
 
-// Below are the tables that hold what has been written and, when memory is short, is not in it any longer. They
-// are used by the goroutine whose turn it is to use the store, and call found and visit in its turn.
+// Below are the tables that hold what has been written and, when memory is short, is not in it any longer. They may be
+// used by several goroutines at once: what is read ahead is read together.
 //
 // A Below that is a store's Yielding may give the turn away in any call, and at any time during it, and has it back when
 // the call returns and whenever it calls found or visit. Meanwhile other records may do with the store, its snapshots
@@ -119,8 +119,10 @@ type keySpace interface {
 	partial(s Slot) bool
 	// charge brings the budget up to date.
 	charge()
-	// busy reports whether a record in flight works with the slot.
+	// busy reports whether a slot must stay where it is, with all that it has in memory.
 	busy(s Slot) bool
+	// missed begins to read the values of the slots that resolve has created; nil if there are none.
+	missed() *Ahead
 	// owners is the key group of each page of slots, for use by another goroutine.
 	owners() []uint16
 }
@@ -227,6 +229,7 @@ func (s *Store[K]) Lookup(keys []K, hashes []uint64, slots []Slot) error {
 // probe finds or creates the slots of a batch's keys, and leaves those whose state has to be looked for in missing.
 func (s *Store[K]) probe(keys []K, hashes []uint64, slots []Slot) {
 	s.tidy()
+	fresh, missing := len(s.fresh), len(s.missing)
 	if len(s.words) < len(keys) {
 		s.words = make([]uint64, len(keys))
 	}
@@ -254,7 +257,7 @@ func (s *Store[K]) probe(keys []K, hashes []uint64, slots []Slot) {
 			slots[i] = s.admit(keys[i], hashes[i])
 		}
 	}
-	s.lookedUp(len(keys))
+	s.lookedUp(len(keys), len(s.fresh)-fresh, len(s.missing)-missing)
 }
 
 // NoSlot is the slot of no key.
@@ -312,7 +315,7 @@ func (s *Store[K]) Close() {
 // was cleared when the snapshot with their tombstones has been written.
 func (s *Store[K]) tidy() {
 	s.fresh = slices.DeleteFunc(s.fresh, func(slot Slot) bool {
-		if s.Held(slot) {
+		if s.busy(slot) {
 			return false
 		}
 		s.drop(slot)
@@ -335,7 +338,7 @@ func (s *Store[K]) tidy() {
 
 // release drops a slot that has lost its state, now or when it is held no longer.
 func (s *Store[K]) release(slot Slot) {
-	if s.Held(slot) {
+	if s.busy(slot) {
 		s.fresh = append(s.fresh, slot)
 		return
 	}

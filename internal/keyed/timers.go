@@ -2,7 +2,6 @@ package keyed
 
 import (
 	"container/heap"
-	"errors"
 	"math"
 	"slices"
 
@@ -126,6 +125,9 @@ func (t *Timers) Next() (int64, bool) {
 // Pop takes all timers up to a time and calls a function for each, in the order of their times. The function may
 // set and take back timers; those due are popped too.
 func (t *Timers) Pop(upTo int64, fire func(s Slot, time int64) error) error {
+	if err := t.core.keys.bring(); err != nil { // what an earlier call could not read
+		return err
+	}
 	for {
 		s, time, ok, err := t.pop(upTo)
 		if err != nil || !ok {
@@ -137,9 +139,12 @@ func (t *Timers) Pop(upTo int64, fire func(s Slot, time int64) error) error {
 	}
 }
 
-// Take takes the first timers up to a time, at most n, and tells of each, in the order of their times. There may be
+// PopSome takes the first timers up to a time, at most n, and tells of each, in the order of their times. There may be
 // more when it has taken n.
-func (t *Timers) Take(upTo int64, n int, taken func(s Slot, time int64)) error {
+func (t *Timers) PopSome(upTo int64, n int, taken func(s Slot, time int64)) error {
+	if err := t.core.keys.bring(); err != nil {
+		return err
+	}
 	for range n {
 		s, time, ok, err := t.pop(upTo)
 		if err != nil || !ok {
@@ -195,47 +200,17 @@ func (t *Timers) begin(time int64) {
 	t.fired.add(time, len(t.rest))
 }
 
-// read brings the next timers of every part into memory, as far as they may be due.
+// read brings the next timers of every part into memory, as far as they may be due, and the values of their keys.
 func (t *Timers) read(upTo int64) error {
-	for part := range t.upTo {
-		if t.upTo[part] < upTo {
-			if err := t.readPart(part); err != nil {
-				return err
-			}
-		}
+	d := t.Due(upTo)
+	if err := d.Read(t.core.Context, t.core.Below); err != nil {
+		return t.core.readError(err)
 	}
-	t.least = slices.Min(t.upTo)
+	if err := t.takeDue(d); err != nil {
+		return err
+	}
 	t.core.keys.charge()
 	return t.core.keys.bring()
-}
-
-// readPart reads the next timers of a part: some, and all of the last one's time.
-func (t *Timers) readPart(part int) error {
-	var start []byte
-	if t.upTo[part] > math.MinInt64 {
-		start = appendOrdered(nil, t.upTo[part]+1)
-	}
-	before, last, n := t.upTo[part], int64(math.MinInt64), 0
-	t.upTo[part] = math.MaxInt64 // which makeRoom may put back meanwhile
-	err := t.core.scan(part, stateID(t.name), start, nil, func(rest, _ []byte) error {
-		time, key, err := takeOrdered(rest)
-		if err != nil {
-			return err
-		}
-		if n >= timersAtOnce && time > last {
-			return errEnough
-		}
-		last, n = time, n+1
-		return t.take(time, key)
-	})
-	if errors.Is(err, errEnough) {
-		t.upTo[part] = min(t.upTo[part], last)
-		return nil
-	}
-	if err != nil {
-		t.upTo[part] = min(t.upTo[part], before)
-	}
-	return err
 }
 
 // take brings a timer into memory, unless it has been taken back there.

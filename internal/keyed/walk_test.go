@@ -1,217 +1,161 @@
 package keyed
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
-// manyEntries is a large map with a small budget; smallBudget is that and what may be dirty or a page for each part.
-const (
-	manyEntries = 100_000
-	smallBudget = 1 << 20
-)
-
-// coarse is a subject with one key that has a large map. A record of it is in flight all the time.
-func coarse(t testing.TB) (*subject, Slot) {
-	s := newSubject(t, base.KeyGroupRange{End: maxP}, smallBudget)
-	a := s.slots(t, "a")[0]
-	s.store.Hold(a)
-	for n := range int64(manyEntries) {
-		s.entry.Set(a, n, "some text")
-		if n%2000 == 1999 {
-			s.checkpoint(t)
-			s.slots(t, "b")
-		}
-	}
-	return s, a
-}
-
-// small fails if more is in memory than the budget allows.
-func (s *subject) small(t testing.TB, when string) {
+// walked is what a walk through namespaces visits, with what is done before each part.
+func (s *subject) walked(t testing.TB, before func(part int, w *Walk[string, int64]), namespaces ...int64) string {
 	t.Helper()
-	if bytes := s.store.Bytes(); bytes > 2*smallBudget {
-		t.Errorf("%d bytes in memory %s, of which %d are allowed", bytes, when, smallBudget)
+	w := s.panes.Walk(namespaces)
+	defer w.Close()
+	var all []string
+	for part := range s.store.Groups.Len() {
+		before(part, w)
+		for _, ns := range namespaces {
+			must(t, w.Each(ns, part, func(k *string, a *int64) error {
+				all = append(all, fmt.Sprintf("%d:%s=%d", ns, *k, *a))
+				return nil
+			}))
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
+func nothing(int, *Walk[string, int64]) {}
+
+// withPanes is a subject with keys in two panes, all of it below.
+func withPanes(t *testing.T, budget int64) *subject {
+	t.Helper()
+	s := entire(t)
+	s.into(t, 1, 5, "a", "b", "c")
+	s.into(t, 2, 6, "b", "d")
+	return s.reopened(t, budget)
+}
+
+const allOfPanes = "1:a=5 1:b=5 1:c=5 2:b=6 2:d=6"
+
+func TestAWalkVisitsWhatIsBelowAndWhatIsInMemory(t *testing.T) {
+	s := withPanes(t, 0)
+	if got := s.walked(t, nothing, 1, 2); got != allOfPanes {
+		t.Error(got)
+	}
+	s.into(t, 1, 1, "a", "new")
+	if got := s.walked(t, nothing, 1, 2); got != "1:a=6 1:b=5 1:c=5 1:new=1 2:b=6 2:d=6" {
+		t.Error(got)
+	}
+	if got := s.walked(t, nothing, 2); got != "2:b=6 2:d=6" {
+		t.Error(got)
 	}
 }
 
-func TestALargeMapOfAKeyThatIsAlwaysInUseStaysBelow(t *testing.T) {
-	s, a := coarse(t)
-	for n := int64(0); n < manyEntries; n += 7 {
-		if v, ok, err := s.entry.Get(a, n); !ok || v != "some text" || err != nil {
-			t.Fatalf("entry %d is %q, %v, %v", n, v, ok, err)
-		}
-		if n%1000 == 0 {
-			s.entry.Set(a, n, "some text")
+func TestAWalkReadsNothingThatIsInMemory(t *testing.T) {
+	s := entire(t)
+	s.into(t, 1, 5, "a", "b")
+	if got := s.walked(t, nothing, 1); got != "1:a=5 1:b=5" {
+		t.Error(got)
+	}
+	s.unread(t)
+}
+
+// What was changed before the walk began to read may be written and forgotten before it comes to it.
+func TestAWalkReadsAgainWhatIsStale(t *testing.T) {
+	s := withPanes(t, 1)
+	s.fill(t, 1, 50)
+	want := s.walked(t, nothing, 1, 2)
+	got := s.walked(t, func(part int, w *Walk[string, int64]) {
+		if part == 1 { // when much is read ahead
+			w.group.Wait()
 			s.checkpoint(t)
+			s.evict(t, 1)
 		}
-	}
-	s.small(t, "after gets and sets")
-}
-
-func TestALargeMapIsGoneThroughWithoutBeingKept(t *testing.T) {
-	s, a := coarse(t)
-	s.entry.Set(a, manyEntries, "new")
-	s.entry.Remove(a, 3)
-	seen := make([]bool, manyEntries+1)
-	all, err := s.entry.All(a)
-	must(t, err)
-	for n := range all {
-		if seen[n] {
-			t.Fatalf("entry %d comes twice", n)
-		}
-		seen[n] = true
-		s.small(t, "while it is gone through")
-	}
-	must(t, s.store.Failure(a))
-	if missing := slices.Index(seen, false); missing != 3 || slices.Index(seen[4:], false) >= 0 {
-		t.Errorf("entry %d did not come, or another", missing)
-	}
-	if n, err := s.entry.Len(a); n != manyEntries || err != nil {
-		t.Errorf("%d entries, %v", n, err)
-	}
-	must(t, s.entry.Clear(a))
-	s = s.reopened(t, smallBudget)
-	if n, err := s.entry.Len(s.slots(t, "a")[0]); n != 0 || err != nil {
-		t.Errorf("%d entries after all were cleared, %v", n, err)
+	}, 1, 2)
+	if got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 
-func TestAStretchThatCannotBeReadEndsAnIteration(t *testing.T) {
-	smallStretches(t)
-	s := entire(t)
-	a := s.slots(t, "a")[0]
-	for n := range int64(20) {
-		row := fmt.Sprintf("%05000d", n)
-		s.entry.Set(a, n, row)
-		s.list.Append(a, &row)
+func TestAPaneThatIsDroppedDuringAWalkIsNotVisitedAnyMore(t *testing.T) {
+	s := withPanes(t, 0)
+	got := s.walked(t, func(part int, w *Walk[string, int64]) {
+		if part == 0 {
+			s.panes.Drop(2)
+		}
+	}, 1, 2)
+	if got != "1:a=5 1:b=5 1:c=5" {
+		t.Error(got)
 	}
-	s = s.reopened(t, 0)
-	a = s.slots(t, "a")[0]
-	entries, err := s.entry.All(a)
-	must(t, err)
-	rows, err := s.list.All(a)
-	must(t, err)
-	for name, through := range map[string]func() int{
-		"map": func() (n int) {
-			for range entries {
-				n++
-				s.below.fail = errDown
+}
+
+func TestAWalkThatEndsEarlyLeavesNothingBehind(t *testing.T) {
+	took := inBubble(t, func(t *testing.T) { // which fails if goroutines are left
+		s := wide(t, func(s *subject) { s.fill(t, 1, 1000) })
+		w := s.panes.Walk([]int64{1})
+		if err := w.Each(1, 0, func(*string, *int64) error { return errDown }); !errors.Is(err, errDown) {
+			t.Error(err)
+		}
+		w.Close()
+	})
+	if took > distance {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestAWalkSaysWhatCouldNotBeRead(t *testing.T) {
+	s := withPanes(t, 0)
+	s.below.fail = errDown
+	w := s.panes.Walk([]int64{1, 2})
+	defer w.Close()
+	part := s.store.part(s.store.Hash("b"))
+	var err error
+	for p := 0; p <= part && err == nil; p++ {
+		for _, ns := range []int64{1, 2} {
+			if e := w.Each(ns, p, func(*string, *int64) error { return nil }); e != nil {
+				err = e
 			}
-			return n
-		},
-		"list": func() (n int) {
-			for range rows {
-				n++
-				s.below.fail = errDown
-			}
-			return n
-		},
-	} {
-		s.below.fail = nil
-		if n := through(); n == 0 || n >= 20 {
-			t.Errorf("%s: %d came", name, n)
 		}
-		if err := s.store.Failure(a); !errors.Is(err, errDown) {
-			t.Errorf("%s: ended with %v", name, err)
-		}
-		if err := s.store.Failure(a); err != nil {
-			t.Errorf("%s: said %v again", name, err)
-		}
-		s.below.fail = nil
-		n := 0
-		for range entries {
-			n++
-		}
-		if err := s.store.Failure(a); n != 20 || err != nil {
-			t.Errorf("%s: %d came at the second try, %v", name, n, err)
-		}
+	}
+	if !errors.Is(err, errDown) || err.Error() != `operator "subject": read state: down` {
+		t.Error(err)
 	}
 }
 
-func TestAnIterationMayEndEarly(t *testing.T) {
-	smallStretches(t)
-	s := entire(t)
-	a := s.slots(t, "a")[0]
-	for n := range int64(20) {
-		s.entry.Set(a, n, "")
-	}
+func TestAWalkKeepsLittleOfAPaneThatIsLarge(t *testing.T) {
+	s := newSubject(t, base.KeyGroupRange{Start: 3, End: 4}, 0)
+	keys := s.keysOfOnePart(2*gatherEntries + 10)
+	s.into(t, 1, 1, keys...)
 	s = s.reopened(t, 0)
-	a = s.slots(t, "a")[0]
-	all, err := s.entry.All(a)
-	must(t, err)
-	s.below.read()
-	for range all {
-		break
+	w := s.panes.Walk([]int64{1})
+	defer w.Close()
+	n := 0
+	must(t, w.Each(1, 0, func(*string, *int64) error { n++; return nil }))
+	if n != len(keys) {
+		t.Errorf("%d of %d", n, len(keys))
 	}
-	if got := s.below.read(); got != "0 reads, 1 scans" || s.store.Failure(a) != nil {
-		t.Errorf("%s for one entry", got)
-	}
-	if len(s.store.kept) > 0 {
-		t.Error("it is kept for ever")
+	if scans := s.store.Counts().Scans; scans != 3 {
+		t.Errorf("%d scans", scans)
 	}
 }
 
-// meanwhile is a Below that does something while it reads.
-type meanwhile struct {
-	*shelf
-	do func()
-}
-
-func (m *meanwhile) Read(ctx context.Context, keys [][]byte, found func(int, []byte) error) error {
-	err := m.shelf.Read(ctx, keys, found)
-	m.do()
-	return err
-}
-
-func TestAnEntryThatCameWhileItWasReadIsNotReadTwice(t *testing.T) {
-	s := entire(t)
-	a := s.slots(t, "a")[0]
-	s.entry.Set(a, 1, "one")
-	s = s.reopened(t, 0)
-	a = s.slots(t, "a")[0]
-	s.store.Yielding = &meanwhile{s.below, func() {
-		defer s.store.blocking()()
-		_, _, err := s.entry.Get(a, 1)
-		must(t, err)
-	}}
-	if v, ok, err := s.entry.Get(a, 1); v != "one" || !ok || err != nil {
-		t.Errorf("%q, %v, %v", v, ok, err)
-	}
-	if n, err := s.entry.Len(a); n != 1 || err != nil {
-		t.Errorf("%d entries, %v", n, err)
-	}
-}
-
-func TestNothingExpiresUnderARecordInFlight(t *testing.T) {
-	s := openTimed(t, &shelf{m: map[string]string{}}, OnWrite, true)
-	a := s.slot(t, "a")
-	s.At(1)
-	must(t, s.entry.Set(a, 1, "x"))
-	row := "row"
-	s.value.Set(a, &row)
-	s.list.Append(a, &row)
-	_, _, err := s.sum.Part(a)
-	must(t, err)
-	sweep := func() int64 {
-		before := s.Counts().Expired
-		for range rounds {
-			s.Sweep()
+func TestPartsOfPanesAreReadWhileOthersAreVisited(t *testing.T) {
+	visited := 0
+	took := inBubble(t, func(t *testing.T) {
+		s := wide(t, func(s *subject) { s.fill(t, 1, 1000) })
+		w := s.panes.Walk([]int64{1})
+		defer w.Close()
+		for part := range 64 {
+			must(t, w.Each(1, part, func(*string, *int64) error { visited++; return nil }))
 		}
-		return s.Counts().Expired - before
-	}
-	s.At(1 + 10*time.Millisecond.Milliseconds())
-	s.Hold(a)
-	if n := sweep(); n != 0 {
-		t.Errorf("%d expired of a key that is held", n)
-	}
-	s.Release(a)
-	if n := sweep(); n != 4 {
-		t.Errorf("%d expired of four", n)
+	})
+	t.Logf("64 parts, %v each: %v", distance, took)
+	if visited != 1000 || took > 4*distance {
+		t.Errorf("%d keys, %v", visited, took)
 	}
 }

@@ -172,13 +172,29 @@ func (r *groupRead) open(ctx context.Context, a *asked) (it *pebble.Iterator, er
 
 // again repeats what fails because of someone else's context: readers of one block or table wait for whoever
 // began to load it, and share the error if that one gives up.
-func (r *groupRead) again(ctx context.Context, a *asked, try func() error) error {
+func (s *Shard) again(ctx context.Context, try func() error) error {
 	for {
 		err := try()
 		others := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
-			errors.Is(err, errNotCached) && a.permission != refused
-		if !others || ctx.Err() != nil || r.shard.files.ctx.Err() != nil {
+			errors.Is(err, errNotCached)
+		if !others || ctx.Err() != nil || s.files.ctx.Err() != nil {
 			return err
 		}
 	}
+}
+
+// again is the shard's for a read that may find that it must not wait for the store.
+func (r *groupRead) again(ctx context.Context, a *asked, try func() error) (refusal error) {
+	err := r.shard.again(ctx, func() error {
+		err := try()
+		if errors.Is(err, errNotCached) && a.permission == refused {
+			refusal = err
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return refusal
 }

@@ -76,34 +76,34 @@ func (w *Sweep) look(ctx context.Context) (f found, err error) {
 
 // lookIn looks through the first range, or so much of it as there is room for.
 func (w *Sweep) lookIn(ctx context.Context, f *found) error {
-	it, err := w.shard.db.NewIterWithContext(ctx, &pebble.IterOptions{
+	scan, err := w.shard.scan(ctx, &pebble.IterOptions{
 		LowerBound: w.ranges[0].Start, UpperBound: w.ranges[0].End, PointKeyFilters: expired(w.now),
 	})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = it.Close() }() // repeats the last error only
+	defer func() { _ = scan.it.Close() }() // repeats the last error only
 	defer func() {
-		passed := it.Stats().InternalStats
+		passed := scan.it.Stats().InternalStats
 		w.read += int64(passed.KeyBytes + passed.ValueBytes)
 		w.dead += int64(passed.KeyBytes + passed.ValueBytes)
 	}()
-	for first := true; ; first = false {
-		value, ok, err := w.shard.step(it, first)
+	for {
+		value, ok, err := scan.next(ctx)
 		if err != nil || !ok {
 			w.ranges = w.ranges[1:]
 			return err
 		}
-		w.dead -= int64(len(it.Key()) + len(value))
+		w.dead -= int64(len(scan.key()) + len(value))
 		if until, ok := base.Expiry(value); !ok || until > w.now {
 			continue
 		}
 		if len(f.keys) == suspects {
-			w.ranges[0].Start = bytes.Clone(it.Key())
+			w.ranges[0].Start = bytes.Clone(scan.key())
 			return nil
 		}
-		f.keys = append(f.keys, bytes.Clone(it.Key()))
-		f.sizes = append(f.sizes, int64(len(it.Key())+len(value)))
+		f.keys = append(f.keys, bytes.Clone(scan.key()))
+		f.sizes = append(f.sizes, int64(len(scan.key())+len(value)))
 	}
 }
 

@@ -100,7 +100,7 @@ func (p *Process[K, In, Out]) pop(timers *keyed.Timers, upTo int64, processing b
 	if err := p.state.writeEarly(); err != nil {
 		return false, err
 	}
-	err = timers.Take(upTo, dueAtOnce, func(slot keyed.Slot, at int64) {
+	err = timers.PopSome(upTo, dueAtOnce, func(slot keyed.Slot, at int64) {
 		p.state.store.Hold(slot)
 		p.due = append(p.due, dueTimer{slot, at, processing})
 	})

@@ -3,7 +3,6 @@ package operator
 import (
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/async"
@@ -29,7 +28,7 @@ type inFlight[K comparable, In, Out any] struct {
 	loads    []*load[In]
 	arrived  int64 // the last watermark that has come
 	firing
-	fullSince time.Time // the zero time if there is room
+	endStall func() // nil if there is room
 }
 
 // load is a batch whose rows are in flight or about to be.
@@ -158,12 +157,12 @@ func (p *Process[K, In, Out]) run() error {
 // stall counts the time in which no row is let in because there are as many in flight as may be.
 func (p *Process[K, In, Out]) stall() {
 	full := p.Full()
-	if !p.fullSince.IsZero() {
-		p.state.below.since(p.fullSince)
-		p.fullSince = time.Time{}
+	if p.endStall != nil && !full {
+		p.endStall()
+		p.endStall = nil
 	}
-	if full {
-		p.fullSince = time.Now()
+	if p.endStall == nil && full {
+		p.endStall = p.state.below.wait()
 	}
 }
 
@@ -405,11 +404,11 @@ func (p *Process[K, In, Out]) drain() error {
 		if p.idle() {
 			return nil
 		}
-		begin := time.Now()
-		if err := p.arrivals.wait(p.env.Context); err != nil {
+		end := p.state.below.wait()
+		err := p.arrivals.wait(p.env.Context)
+		if end(); err != nil {
 			return err
 		}
-		p.state.below.since(begin)
 	}
 }
 

@@ -167,7 +167,7 @@ func (s *stateOf[K]) writeEarly() error {
 				return nil
 			}
 		}
-		defer s.below.since(time.Now())
+		defer s.below.wait()()
 		select {
 		case <-s.early.over:
 		case <-s.env.Context.Done():

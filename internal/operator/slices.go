@@ -247,11 +247,14 @@ func (s *SliceWindows[K, T, A, R]) fire(end int64) (err error) {
 		out = s.out.Get()
 		return s.emit(0, full)
 	}
+	from := s.slicesOf(start, end)
+	walk := s.panes.Walk(from)
+	defer walk.Close()
 	for part := range s.state.store.Parts() {
-		if s.sliceLen == s.window.Size() {
-			err = s.giveSlice(start, part, give)
-		} else {
-			err = s.giveMerged(start, end, part, give)
+		if s.sliceLen < s.window.Size() {
+			err = s.giveMerged(walk, from, part, give)
+		} else if len(from) > 0 {
+			err = walk.Each(start, part, give)
 		}
 		if err != nil {
 			return err
@@ -271,23 +274,24 @@ func (s *SliceWindows[K, T, A, R]) hasFired(key *K, end int64) bool {
 
 type giveFunc[K comparable, A any] func(key *K, acc *A) error
 
-func (s *SliceWindows[K, T, A, R]) giveSlice(slice int64, part int, give giveFunc[K, A]) error {
-	if !s.panes.Has(slice) {
-		return nil
+// slicesOf are the slices of a window that may have rows.
+func (s *SliceWindows[K, T, A, R]) slicesOf(start, end int64) (all []int64) {
+	for at := start; at < end; at += s.sliceLen {
+		if s.panes.Has(at) {
+			all = append(all, at)
+		}
 	}
-	return s.panes.Pane(slice).Each(part, give)
+	return all
 }
 
 // giveMerged merges the slices of a window key by key.
-func (s *SliceWindows[K, T, A, R]) giveMerged(start, end int64, part int, give giveFunc[K, A]) error {
+func (s *SliceWindows[K, T, A, R]) giveMerged(
+	walk *keyed.Walk[K, A], from []int64, part int, give giveFunc[K, A],
+) error {
 	s.merged.reset()
-	for at := start; at < end; at += s.sliceLen {
-		if !s.panes.Has(at) {
-			continue
-		}
-		pane := s.panes.Pane(at)
-		s.merged.reserve(pane.Len(part))
-		err := pane.Each(part, func(key *K, acc *A) error {
+	for _, at := range from {
+		s.merged.reserve(s.panes.Pane(at).Len(part))
+		err := walk.Each(at, part, func(key *K, acc *A) error {
 			into, fresh := s.merged.find(*key, s.state.store.Hash(*key))
 			s.mergeInto(into, acc, fresh)
 			return nil

@@ -4,34 +4,55 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 )
 
 // waiting are the tables below, and for how long a task has waited for them in the batch at hand: for state to be
-// read, or for changes to be written when there are too many. It belongs to the task's turn.
+// read, or for changes to be written when there are too many. Reads that overlap count once. It is safe for
+// concurrent use.
 type waiting struct {
 	keyed.Below
+	mu     sync.Mutex
+	reads  int       // that are under way
+	begin  time.Time // of the first of them
 	waited time.Duration
 }
 
 // Read implements keyed.Below.
 func (w *waiting) Read(ctx context.Context, keys [][]byte, found func(i int, value []byte) error) error {
-	defer w.since(time.Now())
+	defer w.wait()()
 	return w.Below.Read(ctx, keys, found)
 }
 
 // Scan implements keyed.Below.
 func (w *waiting) Scan(ctx context.Context, start, end []byte, visit func(key, value []byte) error) error {
-	defer w.since(time.Now())
+	defer w.wait()()
 	return w.Below.Scan(ctx, start, end, visit)
 }
 
-func (w *waiting) since(begin time.Time) { w.waited += time.Since(begin) }
+// wait begins a wait, which ends when what it returns is called.
+func (w *waiting) wait() (end func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.reads++; w.reads == 1 {
+		w.begin = time.Now()
+	}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.reads--; w.reads == 0 {
+			w.waited += time.Since(w.begin)
+		}
+	}
+}
 
 // tell counts the wait of a batch.
 func (w *waiting) tell(s *Stats) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	s.WaitTime.Add(int64(w.waited))
 	s.WaitMax.Store(max(s.WaitMax.Load(), int64(w.waited)))
 	w.waited = 0

@@ -41,6 +41,7 @@ type frozenState interface {
 // Freeze ends an epoch: it takes what changed since the freeze before, in time that does not depend on the
 // size of the state.
 func (s *Store[K]) Freeze() *Frozen {
+	s.settle()
 	f := &Frozen{core: &s.core, parts: s.Groups.Len(), epoch: s.clock.now, cleared: s.cleared, dirtied: s.dirtied.entries}
 	for _, t := range s.states {
 		f.states = append(f.states, t.freeze())

@@ -314,6 +314,7 @@ func (s *Store[K]) Close() {
 // tidy gives back slots without state: those that the last batch created in vain at once, those whose state
 // was cleared when the snapshot with their tombstones has been written.
 func (s *Store[K]) tidy() {
+	s.settle()
 	s.fresh = slices.DeleteFunc(s.fresh, func(slot Slot) bool {
 		if s.busy(slot) {
 			return false
@@ -322,28 +323,22 @@ func (s *Store[K]) tidy() {
 		s.leave(slot)
 		return true
 	})
+}
+
+// settle lets go of snapshots that have been written. The slots of a batch stay where they are.
+func (s *Store[K]) settle() {
 	for len(s.waiting) > 0 && s.waiting[0].frozen.epoch <= s.clock.written.Load() {
 		for _, t := range s.states {
 			t.reclaim()
 		}
 		for _, slot := range s.waiting[0].slots {
 			if s.awaited.told(slot) {
-				s.release(slot)
+				s.fresh = append(s.fresh, slot)
 			}
 		}
 		s.waiting[0].frozen.forget()
 		s.waiting = s.waiting[1:]
 	}
-}
-
-// release drops a slot that has lost its state, now or when it is held no longer.
-func (s *Store[K]) release(slot Slot) {
-	if s.busy(slot) {
-		s.fresh = append(s.fresh, slot)
-		return
-	}
-	s.drop(slot)
-	s.leave(slot)
 }
 
 // drop removes a slot's key if no state has anything for it.

@@ -39,9 +39,10 @@ soak-spiky:
 metamorphic:
 	$(GO) test ./internal/lsm -run 'TestMetamorphic$$' -metamorphic.duration=10m -timeout 15m -v
 
-# Random histories of records, events and timers in flight.
+# Random histories of records, events and timers in flight, and of keyed state.
 histories:
 	$(GO) test ./internal/async -run TestEveryHistory -async.seeds=50000 -v
+	$(GO) test ./internal/keyed -keyed.histories=100 -timeout 60m
 
 # Uploads, requests and tables of a state of 1 GB.
 counts:

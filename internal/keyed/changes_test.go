@@ -20,7 +20,7 @@ func (w *tapeOf) DeleteRange(_, _ []byte) error { return nil }
 func TestChangesAreWrittenInTheOrderOfTheirKeys(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	var c changes
-	for i := range uint64(300) {
+	for i := range 100 * *histories {
 		rng := rand.New(rand.NewPCG(seed+i, 0))
 		shared := bytes.Repeat([]byte{byte(rng.Uint32())}, rng.IntN(20))
 		longest, letters := rng.IntN(24)+1, rng.IntN(256)+1

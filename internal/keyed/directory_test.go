@@ -10,7 +10,7 @@ import (
 // has what a map has.
 func TestADirectoryFindsWhatAMapDoes(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
-	for i := range uint64(200) {
+	for i := range 60 * *histories {
 		rng := rand.New(rand.NewPCG(seed+i, 0))
 		bits := rng.IntN(40)
 		hash := func(k int64) uint64 {

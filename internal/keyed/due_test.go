@@ -87,26 +87,54 @@ func TestTimersThatAreReadTwiceFireOnce(t *testing.T) {
 	}
 }
 
-func TestTimersForgottenWhileTheNextAreReadFireInTheirTurn(t *testing.T) {
-	const n = 12 * timersAtOnce
+// partlyRead is a subject of one part with many timers, of which some have been read, more than memory allows.
+func partlyRead(t testing.TB, n int64) *subject {
+	t.Helper()
 	s := newSubject(t, base.KeyGroupRange{Start: 3, End: 4}, 0)
 	key := s.keysOfOnePart(1)[0]
-	for time := range int64(n) {
+	for time := range n {
 		s.timers.Register(s.slots(t, key)[0], time)
 	}
 	s = s.reopened(t, 1)
-	next := func() {
-		due := s.timers.Due(n)
-		must(t, due.Read(t.Context(), s.below))
-		a, err := s.timers.Take(due)
-		must(t, err)
-		if a != nil {
-			s.take(t, a)
+	for range 4 {
+		s.takeNext(t, n)
+	}
+	return s
+}
+
+// takeNext reads the next timers up to a time.
+func (s *subject) takeNext(t testing.TB, upTo int64) {
+	t.Helper()
+	due := s.timers.Due(upTo)
+	must(t, due.Read(t.Context(), s.below))
+	a, err := s.timers.Take(due)
+	must(t, err)
+	if a != nil {
+		s.take(t, a)
+	}
+}
+
+// But for the one that was being taken when memory became short.
+func TestTimersBehindThoseThatMemoryHasJustForgottenAreNotTaken(t *testing.T) {
+	const n = 12 * timersAtOnce
+	s := partlyRead(t, n)
+	s.checkpoint(t) // so that there is a point in looking for room
+	before := s.timers.upTo[0]
+	s.takeNext(t, n)
+	upTo, behind := s.timers.upTo[0], 0
+	for e := range s.timers.dir.parts[0].slots {
+		if s.timers.dir.key(e).time > upTo {
+			behind++
 		}
 	}
-	for range 4 {
-		next()
+	if upTo >= before || behind > 1 {
+		t.Errorf("all up to %d are in memory, before up to %d, and %d behind", upTo, before, behind)
 	}
+}
+
+func TestTimersForgottenWhileTheNextAreReadFireInTheirTurn(t *testing.T) {
+	const n = 12 * timersAtOnce
+	s := partlyRead(t, n)
 	due, before := s.timers.Due(n), s.timers.upTo[0]
 	must(t, due.Read(t.Context(), s.below))
 	if s.timers.makeRoom(0); s.timers.upTo[0] == before {

@@ -131,7 +131,7 @@ func (a *alarms) step() {
 }
 
 func TestWhatLiesBelowAreTheTimersThatAreSetHoweverEpochsEnd(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range 80 * *histories {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			a := &alarms{subject: entire(t), t: t, rand: rand.New(rand.NewPCG(seed, 1)), set: map[alarm]bool{}}
 			for range 600 {

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
 )
 
 // flights are reads of a subject that are under way while it is used.
@@ -176,12 +175,7 @@ func (s *subject) steps(t testing.TB, rng *rand.Rand, m content) {
 }
 
 func TestWhatIsReadWhileItChangesIsRight(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	for i := range uint64(20) {
-		if d := used(t, seed+i); d != "" {
-			t.Fatalf("seed %d: %s", seed+i, d)
-		}
-	}
+	tellEach(t, 10, used)
 }
 
 func TestATakeOfWhatIsStaleIsFound(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 )
@@ -362,13 +361,7 @@ func restored(t testing.TB, below *shelf, q *onItsWay, stores int, budget int64)
 }
 
 func TestSnapshotsRestoreToTheStateAtTheFreeze(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seeds from %d", seed)
-	for i := range uint64(15) {
-		if d := run(t, seed+i, 400); d != "" {
-			t.Fatalf("seed %d: %s", seed+i, d)
-		}
-	}
+	tellEach(t, 5, func(t testing.TB, seed uint64) string { return run(t, seed, 400) })
 }
 
 func TestASkippedCopyIsFound(t *testing.T) {

@@ -311,3 +311,12 @@ func TestAHitOfAStateThatExpiresAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// The first row would expire on its own: that the second was appended at the time of the read says nothing of it.
+func TestARowThatIsReadLivesOnThoughAnotherWasAppendedAtThatTime(t *testing.T) {
+	s := newTimedSubject(t, OnRead)
+	s.write(t, 100, "a", "x")
+	s.write(t, 105, "a", "y")
+	s.mustRead(t, 105, "a", "y y xy [x y]")
+	s.mustRead(t, 112, "a", "y y xy [x y]")
+}

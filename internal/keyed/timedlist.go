@@ -39,12 +39,27 @@ func (l *TimedList[V]) All(s Slot) (iter.Seq[V], error) {
 		return nil, err
 	}
 	met := func(sequence uint64, c *chunk[V]) error {
-		if until, changed := l.read(c.until); changed && !l.over(c.until) {
+		if until, changed := l.read(c.first(l.over)); changed && !l.over(c.until) {
 			return l.extend(s, sequence, until)
 		}
 		return nil
 	}
 	return p.rows(met, func(until int64) bool { return !l.over(until) }), nil
+}
+
+// first is when the first of the rows that are not over expires; zero if that is for rows without a time-to-live.
+func (c *chunk[V]) first(over func(until int64) bool) (first int64) {
+	for rest := c.bytes; len(rest) > 0; {
+		_, until, next, ok := c.row(rest)
+		if !ok {
+			break // which is reported when the rows are gone through
+		}
+		if !over(until) && (first == 0 || until < first) {
+			first = until
+		}
+		rest = next
+	}
+	return first
 }
 
 // extend lets the rows of a chunk live until some time. Rows may have been appended to it since it was read.

@@ -23,7 +23,7 @@ func withTimers(t testing.TB, n int, budget int64) *subject {
 }
 
 func TestMoreTimersAreDueThanAreReadAtOnce(t *testing.T) {
-	const n = 8 * maxP * timersAtOnce
+	const n = 5 * maxP * timersAtOnce
 	s := withTimers(t, n, 1) // so that what has been read goes again
 	fired, held := int64(0), 0
 	must(t, s.timers.Pop(n, func(slot Slot, time int64) error {

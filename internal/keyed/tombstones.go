@@ -17,6 +17,9 @@ func (a awaited) told(s Slot) bool {
 	return a[s] == 0
 }
 
+// has reports whether a slot waits for any.
+func (a awaited) has(s Slot) bool { return int(s) < len(a) && a[s] > 0 }
+
 // lost lets a slot that has lost state wait for the next snapshot to be written.
 func (c *core) lost(s Slot) {
 	c.cleared = append(c.cleared, s)

@@ -105,3 +105,28 @@ func TestAKeyThatLostEverythingGivesItsSlotBack(t *testing.T) {
 		}
 	}
 }
+
+// A record that worked with a new key over a freeze is no reason to look again whether that has any state: not before
+// its tombstone is written.
+func TestAKeyThatWasHeldOverAFreezeStaysUntilItsTombstoneIsWritten(t *testing.T) {
+	for _, kind := range kinds {
+		s := inOnePage(t)
+		k := s.keysOfOnePart(3)
+		slot := s.slots(t, k[0])[0]
+		s.store.Hold(slot)
+		s.set(t, kind, k[0])
+		s.clear(t, kind, k[0])
+		f := s.store.Freeze()
+		s.set(t, kind, k[1]) // which begins the pages anew
+		s.store.Release(slot)
+		for _, written := range []bool{false, true} {
+			if written {
+				f.Done()
+			}
+			s.slots(t, k[2])
+			if _, there := s.store.dir.find(0, s.store.Hash(k[0]), &k[0]); there == written {
+				t.Errorf("%s: the snapshot is written: %v, and the key is there: %v", kind, written, there)
+			}
+		}
+	}
+}

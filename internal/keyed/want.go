@@ -74,9 +74,6 @@ func (w *wantedEntry[MK, V]) load(s Slot, encoded []byte) error {
 // absent keeps in mind that an entry is not there.
 func (w *wantedEntry[MK, V]) absent(s Slot) {
 	m := w.m
-	if !m.unknown(s, w.key) {
-		return
-	}
 	e := m.place(s, w.key)
 	m.use(e)
 	m.inVain(e)
@@ -88,7 +85,7 @@ func (m *Map[MK, V]) unknown(s Slot, key MK) bool {
 	return !known && m.owner(s).knows != whole
 }
 
-// vainAtMost is how many entries of a state are known to be absent at most, those of held slots not counted.
+// vainAtMost is how many entries of a state are known to be absent at most, those of maps that are being gone through not counted.
 const vainAtMost = 1 << 14
 
 // inVain remembers an entry without a value. When there are too many, the oldest is forgotten, unless it has

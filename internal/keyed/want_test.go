@@ -3,6 +3,7 @@ package keyed
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -287,5 +288,52 @@ func TestWhatExpiresIsWantedToo(t *testing.T) {
 	s.mustRead(t, 110, "a", gone)
 	if got := s.below.read(); got != "0 reads, 0 scans" {
 		t.Error(got)
+	}
+}
+
+// The parts come in several stretches, and what was read ahead is one of them.
+func TestASumOfManyPartsThatIsWantedIsRight(t *testing.T) {
+	smallStretches(t)
+	s, want := entire(t), ""
+	for i := range 3 * stretchEntries {
+		part := fmt.Sprint(i, " ")
+		s.addTo(t, "a", part)
+		s, want = s.reopened(t, 0), want+part
+	}
+	slot := s.slots(t, "a")[0]
+	s.store.Hold(slot)
+	a := s.store.NewAhead()
+	s.sum.Want(a, slot)
+	s.take(t, a)
+	if got := s.sumOf(t, "a"); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestADamagedValueThatIsTakenLeavesNothingHalfDone(t *testing.T) {
+	s, slot := withAll(t, 0)
+	want := func() error {
+		a := s.store.NewAhead()
+		s.entry.Want(a, slot, 1)
+		s.entry.Want(a, slot, 2)
+		s.sum.Want(a, slot)
+		must(t, a.Read(t.Context(), s.below))
+		return s.store.Take(a)
+	}
+	sound := maps.Clone(s.below.m)
+	for k, v := range s.below.m {
+		if strings.HasSuffix(v, "two") {
+			s.below.m[k] = ""
+		}
+	}
+	if err := want(); base.KindOf(err) != base.Corrupt {
+		t.Errorf("%v", err)
+	}
+	maps.Copy(s.below.m, sound)
+	s.mustGet(t, slot, 2, "two")
+	must(t, want())
+	s.mustGet(t, slot, 1, "one")
+	if n, err := s.entry.Len(slot); n != 2 || err != nil || s.sumOf(t, "a") != "12" {
+		t.Errorf("%d entries, %v", n, err)
 	}
 }

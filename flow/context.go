@@ -22,10 +22,16 @@ type Context struct {
 	engine Engine
 	slot   uint32
 	active bool
+	call   uint64
+	asked  any
 }
 
 // ErrOutsideCall is returned when state is used with a Context whose call has ended.
 var ErrOutsideCall = errors.New("state or timer used outside the call that its Context was passed to")
+
+// ErrOtherCall is returned when what a record has asked for is waited for in another call.
+var ErrOtherCall = errors.New("a Future is used in another call than the one that asked for it: " +
+	"wait for it before the call returns, with the call's own Context")
 
 // ErrNoTimers is returned when a function asks for a timer but has no OnTimer method.
 var ErrNoTimers = errors.New("the function has no OnTimer method to call when a timer fires")
@@ -49,7 +55,10 @@ func NewContext(ctx context.Context, engine Engine) *Context {
 }
 
 // Enter makes the context that of a record or timer of the key in the given slot. It is for the engine.
-func (c *Context) Enter(slot uint32, time int64) { c.slot, c.Time, c.active = slot, time, true }
+func (c *Context) Enter(slot uint32, time int64) {
+	c.slot, c.Time, c.active = slot, time, true
+	c.call++
+}
 
 // Leave ends what Enter began. It is for the engine.
 func (c *Context) Leave() { c.active = false }
@@ -58,8 +67,18 @@ func (c *Context) Leave() { c.active = false }
 // engine.
 func (c *Context) Slot() (slot uint32, active bool) { return c.slot, c.active }
 
-// Key returns the key of the record or timer being processed. K must be the type of the stream's key.
-func Key[K comparable](c *Context) K { return *c.engine.Key().(*K) }
+// Call is the number of the call that the context is in, and Asked the place of what the record has asked for. They
+// are for the engine.
+func (c *Context) Call() (number uint64, asked *any) { return c.call, &c.asked }
+
+// Keyed is what belongs to a key: a *[Context] or a *[Prefetch].
+type Keyed interface{ itsKey() any }
+
+func (c *Context) itsKey() any { return c.engine.Key() }
+
+// Key returns the key of the record or timer being processed, or of the record that will be. K must be the type of
+// the stream's key.
+func Key[K comparable](c Keyed) K { return *c.itsKey().(*K) }
 
 // RegisterEventTimer asks for a call of OnTimer for this key when event time reaches the given time, in
 // milliseconds. Registering a time twice is the same as once. At the end of a bounded input event time reaches
@@ -106,16 +125,3 @@ type Timer struct {
 	// Processing is set for timers by the machine's clock.
 	Processing bool
 }
-
-// Prefetch is a record that will be processed soon, in a function that says what state it will use.
-type Prefetch struct {
-	slot  uint32
-	wants any
-}
-
-// NewPrefetch returns the Prefetch of a record of the key in the given slot. It is for the engine.
-func NewPrefetch(slot uint32, wants any) Prefetch { return Prefetch{slot, wants} }
-
-// Wants returns the place of the key in the hot tables, and the engine's list of what is to be read. It is for the
-// engine.
-func (p *Prefetch) Wants() (slot uint32, wants any) { return p.slot, p.wants }

@@ -71,3 +71,12 @@ func (a Aggregating[In, Acc, Out]) Clear(ctx *flow.Context) error {
 	}
 	return a.sum.clear(slot)
 }
+
+// Prefetch lets the key's accumulator be in memory when the record is processed. To add to it, nothing needs to be
+// prefetched.
+func (a Aggregating[In, Acc, Out]) Prefetch(ctx *flow.Prefetch) { prefetch(ctx, a.sum.want) }
+
+// GetAsync asks for what Get returns. Nothing is read before the future, or another of the call, is waited for.
+func (a Aggregating[In, Acc, Out]) GetAsync(ctx *flow.Context) *Future[Out] {
+	return ask(ctx, a.sum.store, a.sum.want, a.Get)
+}

@@ -18,6 +18,22 @@
 //
 //	d.seen, err = state.NewValue[int64](s, "seen", state.TTL(24*time.Hour))
 //
+// What several operations need from below memory is read together with futures: GetAsync and AllAsync ask, [All] waits.
+// A function that knows beforehand what a record will use names it with the Prefetch methods; a [Value] needs none,
+// since it always comes with its key.
+//
+// The operations that other systems name, and how they are written here:
+//
+//	value: value, update, clear           Get; Set or Update; Clear
+//	list: get, add, addAll                All, Len; Append; AppendAll
+//	list: update, isEmpty, clear          Clear, then AppendAll; Len; Clear
+//	map: get, contains, put, putAll       Get; the ok of Get; Set; Set for each
+//	map: remove, entries, keys, values    Remove; All, and what is wanted of each pair
+//	map: isEmpty, clear                   the first of All; Clear
+//	reducing, aggregating: get, add       Get; Add
+//	reducing, aggregating: clear          Clear
+//	asynchronously                        GetAsync and AllAsync; what only writes does not wait
+//
 // What always holds:
 //
 //   - A state belongs to one operator and one key: the key of the record or timer being processed.

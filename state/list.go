@@ -12,6 +12,7 @@ import (
 type List[V any] struct {
 	rows  *keyed.List[V]
 	timed *keyed.TimedList[V] // instead, with a time-to-live
+	store keyed.Registry
 }
 
 // NewList declares a list. The name is its identity within the operator. It fails if the type cannot be encoded
@@ -20,6 +21,7 @@ func NewList[V any](s *Scope, name string, options ...Option) (l List[V], err er
 	if err := s.check(name); err != nil {
 		return l, err
 	}
+	l.store = s.store
 	if ttl, ok := ttlOf(options); ok {
 		l.timed, err = keyed.NewTimedList[V](s.store, name, ttl)
 	} else {
@@ -95,4 +97,25 @@ func (l List[V]) Clear(ctx *flow.Context) error {
 		return l.timed.Clear(keyed.Slot(slot))
 	}
 	return l.rows.Clear(keyed.Slot(slot))
+}
+
+func (l List[V]) want(a *keyed.Ahead, s keyed.Slot) {
+	if l.timed != nil {
+		l.timed.Want(a, s)
+	} else {
+		l.rows.Want(a, s)
+	}
+}
+
+// Prefetch lets the key's list be in memory when the record is processed, unless it is large. To append, nothing needs
+// to be prefetched.
+func (l List[V]) Prefetch(ctx *flow.Prefetch) { prefetch(ctx, l.want) }
+
+// AllAsync asks for the rows of the key's list. Nothing is read before the future, or another of the call, is waited
+// for. The future is that of All.
+func (l List[V]) AllAsync(ctx *flow.Context) *Future[iter.Seq[V]] {
+	return ask(ctx, l.store, l.want, func(ctx *flow.Context) (iter.Seq[V], bool, error) {
+		all, err := l.All(ctx)
+		return all, err == nil, err
+	})
 }

@@ -12,6 +12,7 @@ import (
 type Map[MK comparable, V any] struct {
 	entries *keyed.Map[MK, V]
 	timed   *keyed.TimedMap[MK, V] // instead, with a time-to-live
+	store   keyed.Registry
 }
 
 // NewMap declares a map. MK must have an order-preserving encoding, as keys of streams must.
@@ -19,6 +20,7 @@ func NewMap[MK comparable, V any](s *Scope, name string, options ...Option) (m M
 	if err := s.check(name); err != nil {
 		return m, err
 	}
+	m.store = s.store
 	if ttl, ok := ttlOf(options); ok {
 		m.timed, err = keyed.NewTimedMap[MK, V](s.store, name, ttl)
 	} else {

@@ -73,3 +73,12 @@ func (r Reducing[V]) Clear(ctx *flow.Context) error {
 	}
 	return r.sum.clear(slot)
 }
+
+// Prefetch lets the key's value be in memory when the record is processed. To add to it, nothing needs to be
+// prefetched.
+func (r Reducing[V]) Prefetch(ctx *flow.Prefetch) { prefetch(ctx, r.sum.want) }
+
+// GetAsync asks for what Get returns. Nothing is read before the future, or another of the call, is waited for.
+func (r Reducing[V]) GetAsync(ctx *flow.Context) *Future[V] {
+	return ask(ctx, r.sum.store, r.sum.want, r.Get)
+}

@@ -6,9 +6,11 @@ import "github.com/aquifer-stream/aquifer/internal/keyed"
 type sum[A any] struct {
 	plain *keyed.Sum[A]
 	timed *keyed.TimedSum[A] // instead, with a time-to-live
+	store keyed.Registry
 }
 
 func newSum[A any](s *Scope, name string, merge func(into, from *A), options []Option) (a sum[A], err error) {
+	a.store = s.store
 	if ttl, ok := ttlOf(options); ok {
 		a.timed, err = keyed.NewTimedSum(s.store, name, ttl, merge)
 	} else {
@@ -46,4 +48,12 @@ func (a sum[A]) clear(slot uint32) error {
 		return a.timed.Clear(keyed.Slot(slot))
 	}
 	return a.plain.Clear(keyed.Slot(slot))
+}
+
+func (a sum[A]) want(ahead *keyed.Ahead, s keyed.Slot) {
+	if a.timed != nil {
+		a.timed.Want(ahead, s)
+	} else {
+		a.plain.Want(ahead, s)
+	}
 }

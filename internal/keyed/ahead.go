@@ -16,6 +16,7 @@ type Ahead struct {
 	slots   []Slot    // that are coming
 	panes   []arrival // and those of panes
 	written uint64    // snapshots, when it began
+	kept    bool      // memory forgets nothing meanwhile that what is read could miss
 	found   []foundItem
 	values  []byte
 	err     error
@@ -64,7 +65,9 @@ func (s *Store[K]) missed() *Ahead {
 }
 
 // NewAhead returns a grouped read of nothing so far.
-func (s *Store[K]) NewAhead() *Ahead { return &Ahead{written: s.clock.written.Load()} }
+func (s *Store[K]) NewAhead() *Ahead { return s.newAhead() }
+
+func (c *core) newAhead() *Ahead { return &Ahead{written: c.clock.written.Load()} }
 
 // Empty reports whether there is nothing to read.
 func (a *Ahead) Empty() bool { return a.Len() == 0 && len(a.slots) == 0 && len(a.panes) == 0 }
@@ -126,7 +129,9 @@ func (s *Store[K]) Take(a *Ahead) error {
 
 // stale reports whether a snapshot has been written since the read began: memory may have forgotten a change that
 // the read did not see. It is asked for each thing anew: taking one may drive out another.
-func (a *Ahead) stale(c *core) bool { return c.clock.written.Load() != a.written && !trustAhead }
+func (a *Ahead) stale(c *core) bool {
+	return !a.kept && c.clock.written.Load() != a.written && !trustAhead
+}
 
 // trustAhead is set by the test that shows that what is stale must not be taken.
 var trustAhead = false

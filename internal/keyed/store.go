@@ -24,7 +24,7 @@ type Config struct {
 	Restored bool
 	// Yielding, unless it is nil, is read instead of Below for what user code asks of maps, lists and sums. Its calls may
 	// let other records use the store before they return; those of Below do not.
-	Yielding Below
+	Yielding Yielding
 	// Checkpoint is the number of the checkpoint that Below comes from; zero for none.
 	Checkpoint uint64
 }
@@ -43,6 +43,14 @@ type Below interface {
 	// Scan visits the entries from start to before end in the order of their keys, until visit fails. The slices
 	// are valid during the call.
 	Scan(ctx context.Context, start, end []byte, visit func(key, value []byte) error) error
+}
+
+// Yielding is a Below that may give the turn away.
+type Yielding interface {
+	Below
+	// Yield calls read once, on any goroutine, and returns when it has. What it reads with does not give the turn
+	// away.
+	Yield(read func(below Below) error) error
 }
 
 // StateInfo describes a state.

@@ -55,6 +55,14 @@ func (d *drowsy) Read(ctx context.Context, keys [][]byte, found func(int, []byte
 	return d.pause()
 }
 
+// Yield implements Yielding.
+func (d *drowsy) Yield(read func(Below) error) error {
+	if err := d.pause(); err != nil {
+		return err
+	}
+	return errors.Join(read(d.shelf), d.pause())
+}
+
 func (d *drowsy) Scan(ctx context.Context, start, end []byte, visit func(k, v []byte) error) error {
 	var entries []entry
 	if err := d.pause(); err != nil {

@@ -9,7 +9,9 @@ import (
 
 // operate is one operation of user code on the state of a key, and on what it should be.
 func (st *stage) operate(s Slot, p *played) error {
-	switch st.rng.IntN(6) {
+	switch st.rng.IntN(7) {
+	case 6:
+		return st.gather(s)
 	case 0, 1:
 		return st.onMap(s, p.entries)
 	case 2:
@@ -21,6 +23,30 @@ func (st *stage) operate(s Slot, p *played) error {
 	default:
 		return st.onSum(s, p)
 	}
+}
+
+// gather brings things of a record that are going to be used.
+func (st *stage) gather(s Slot) error {
+	return Gather(st, s, func(a *Ahead) {
+		for range 1 + st.rng.IntN(4) {
+			k := st.rng.Int64N(16)
+			switch st.rng.IntN(6) {
+			case 0:
+				st.entry.Want(a, s, k)
+			case 1:
+				st.timed.entry.Want(a, s, k)
+			case 2:
+				st.entry.WantAll(a, s)
+			case 3:
+				st.list.Want(a, s)
+			case 4:
+				st.timed.list.Want(a, s)
+			default:
+				st.sum.Want(a, s)
+				st.timed.sum.Want(a, s)
+			}
+		}
+	})
 }
 
 func (st *stage) text() string { return fmt.Sprint(st.rng.IntN(1000), " ") }

@@ -169,6 +169,13 @@ func (m *meanwhile) Read(ctx context.Context, keys [][]byte, found func(int, []b
 	return err
 }
 
+// Yield implements Yielding.
+func (m *meanwhile) Yield(read func(Below) error) error {
+	err := read(m.shelf)
+	m.do()
+	return err
+}
+
 func TestAnEntryThatCameWhileItWasReadIsNotReadTwice(t *testing.T) {
 	s := entire(t)
 	a := s.slots(t, "a")[0]

@@ -111,18 +111,25 @@ func (p *Process[K, In, Out]) ask(l *load[In], ahead *keyed.Ahead) (*keyed.Ahead
 	if ahead == nil {
 		ahead = p.state.store.NewAhead()
 	}
+	if err := p.askEach(l, ahead); err != nil || ahead.Empty() {
+		return nil, err
+	}
+	return ahead, nil
+}
+
+func (p *Process[K, In, Out]) askEach(l *load[In], ahead *keyed.Ahead) (err error) {
+	var ctx flow.Prefetch
+	defer ctx.End()
+	defer p.env.rescue(&err, func() (any, int64) { return flow.Key[K](&ctx), ctx.Time })
 	for i := range l.batch.Rows {
-		before := ahead.Len()
-		ctx := flow.NewPrefetch(uint32(l.slots[i]), ahead)
+		before, key := ahead.Len(), p.state.store.Key(l.slots[i])
+		ctx = flow.NewPrefetch(uint32(l.slots[i]), l.batch.Times[i], key, ahead)
 		if err := p.prefetch.Prefetch(&ctx, &l.batch.Rows[i]); err != nil {
-			return nil, p.env.userError(err, *p.state.store.Key(l.slots[i]), l.batch.Times[i])
+			return p.env.userError(err, *key, ctx.Time)
 		}
 		l.asked = append(l.asked, ahead.Len() > before)
 	}
-	if ahead.Empty() {
-		return nil, nil
-	}
-	return ahead, nil
+	return nil
 }
 
 // arrive takes what has been read, for the records that wait for it.

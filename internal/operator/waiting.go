@@ -79,6 +79,15 @@ func (y *yielding) Read(ctx context.Context, keys [][]byte, found func(i int, va
 	return p.each(func(i int, _, value []byte) error { return found(i, value) })
 }
 
+// Yield implements keyed.Yielding.
+func (y *yielding) Yield(read func(below keyed.Below) error) error {
+	done, err := y.suspend(func() error { return read(y.waiting.Below) })
+	if done || err != nil {
+		return err
+	}
+	return read(y.waiting)
+}
+
 // Scan implements keyed.Below.
 func (y *yielding) Scan(ctx context.Context, start, end []byte, visit func(key, value []byte) error) error {
 	done, err := y.scanPages(ctx, start, end, visit)

@@ -39,6 +39,10 @@ type Node struct {
 	Outputs []operator.RowType
 	// Make builds the operator of one subtask; out are the receivers of Outputs.
 	Make func(env *operator.Env, out []any) (operator.Operator, error)
+	// InFlight is how many rows a subtask may have in flight, 0 for as many as suit it; Relaxed that rows need not wait
+	// for the watermarks before them. Both are for operators with keyed state.
+	InFlight int
+	Relaxed  bool
 	// Keyed is set for operators with keyed state.
 	Keyed *operator.Planned
 	// Source and Sink are set for operators that begin or end streams.

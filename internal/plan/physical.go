@@ -139,10 +139,29 @@ func check(g *Graph, o Options) error {
 				n.Name, n.Source.NotReplayable)
 		}
 	}
+	mistakes = append(mistakes, checkFlight(g)...)
 	for _, n := range g.Nodes {
 		if n.Sink == nil && !used[n] {
 			add("the rows of %q go nowhere: end the stream with To", n.Name)
 		}
 	}
 	return errors.Join(mistakes...)
+}
+
+// checkFlight returns the mistakes about rows in flight.
+func checkFlight(g *Graph) (mistakes []error) {
+	add := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
+	for _, n := range g.Nodes {
+		if n.InFlight < 0 {
+			add("operator %q: %d rows in flight are asked for: it must be 1 or more, or 0 for as many as suit it",
+				n.Name, n.InFlight)
+		}
+		if n.Keyed == nil && n.InFlight > 0 {
+			add("operator %q has no keyed state, so no row of it is ever in flight: leave out InFlight", n.Name)
+		}
+		if n.Keyed == nil && n.Relaxed {
+			add("operator %q has no keyed state, so no watermark of it ever waits: leave out RelaxedWatermarks", n.Name)
+		}
+	}
+	return mistakes
 }

@@ -243,6 +243,13 @@ var mistakes = []struct {
 		`operator "also" takes rows of another job`},
 	{"a side output given twice", line(func(g *Graph) { g.Mistake(SideUsedTwice("late")) }), twoOf,
 		`side output "late" is given to two operators: make one for each`},
+	{"rows in flight without keyed state", line(func(g *Graph) { g.Nodes[1].InFlight = 1 }), twoOf,
+		`operator "map" has no keyed state, so no row of it is ever in flight: leave out InFlight`},
+	{"relaxed without keyed state", line(func(g *Graph) { g.Nodes[1].Relaxed = true }), twoOf,
+		`operator "map" has no keyed state, so no watermark of it ever waits: leave out RelaxedWatermarks`},
+	{"less than no rows in flight", line(func(g *Graph) {
+		g.Nodes[1].InFlight, g.Nodes[1].Keyed = -1, &operator.Planned{}
+	}), twoOf, `operator "map": -1 rows in flight are asked for: it must be 1 or more, or 0 for as many as suit it`},
 }
 
 func TestEachMistakeIsExplained(t *testing.T) {

@@ -1,0 +1,18 @@
+package aquifer
+
+import "github.com/aquifer-stream/aquifer/internal/plan"
+
+// InFlight bounds the rows that each subtask of an operator with keyed state has in flight: those that have come, wait
+// for state or for earlier rows of their key, and are not done. With 1 no row begins before the one before it has
+// ended whenever one has to wait. 0, as without the option, is as many as suit the operator: 1,024, up to 65,536 while
+// more would hide more waiting, and fewer while memory is short. It is no part of the operator's state: a job may go on
+// from a checkpoint with another number.
+func InFlight(rows int) Option { return func(n *plan.Node) { n.InFlight = rows } }
+
+// RelaxedWatermarks lets the rows behind a watermark run before it has been dealt with, if rows before it still wait
+// for state. A watermark still leaves the operator after all that was before it, and timers still fire in the order of
+// their times. But a row may find that a timer which the watermark before it makes due has not fired yet, so it
+// suits functions whose rows do not depend on that, such as those without timers; Context.Watermark of a row is that
+// of its place in any case. Without the option, and always for operators that have nothing in flight, a watermark
+// waits for all rows before it, and all rows behind it wait for it. It is no part of the operator's state.
+func RelaxedWatermarks() Option { return func(n *plan.Node) { n.Relaxed = true } }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aquifer-stream/aquifer/bench/async"
 	"github.com/aquifer-stream/aquifer/bench/checkpoint"
 	"github.com/aquifer-stream/aquifer/bench/state"
 	"github.com/aquifer-stream/aquifer/internal/programtest"
@@ -58,5 +59,18 @@ func TestAMeasurementThatIsInterruptedLeavesNothingAndSaysSo(t *testing.T) {
 	left, err := os.ReadDir(temporary)
 	if must(t, err); len(left) > 0 {
 		t.Errorf("%v is left behind", left)
+	}
+}
+
+func TestAsynchronousAccessIsMeasured(t *testing.T) {
+	quick := []string{"bench", "async", "--keys", "4096", "--seconds", "0.02", "--rounds", "1", "--latency", "1ms",
+		"--only", "memory,coarse"}
+	r := succeed(t, append(quick, "--json")...)
+	got := programtest.Parse[async.Report](t, r)
+	if got.Keys != 4096 || got.LatencyMS != 1 || got.Rounds != 1 || len(got.Rows) != 2 || got.Rows[1].Group != async.Coarse {
+		t.Errorf("%s", r.Stdout)
+	}
+	if table := succeed(t, quick...); !strings.Contains(table.Stdout, "entries of one key") {
+		t.Errorf("%s", table.Stdout)
 	}
 }

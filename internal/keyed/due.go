@@ -46,6 +46,10 @@ func (t *Timers) Due(upTo int64) *Due {
 	return d
 }
 
+// Known is the time up to which all timers are in memory: to pop those up to it reads nothing, unless their keys are
+// still to be read. What Take brings moves it.
+func (t *Timers) Known() int64 { return t.least }
+
 // duePartsAtOnce is how many parts are read at a time.
 const duePartsAtOnce = 16
 

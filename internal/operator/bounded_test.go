@@ -122,14 +122,16 @@ func TestProcessWithoutRoomGivesTheSameResults(t *testing.T) {
 	})
 }
 
-func windowPair(t *testing.T, w window.Window) ([2]*rig, [2]shower, int64) {
-	short, all := newWindowRig(t, w, tight, 3), newWindowRig(t, w, roomy, 3)
+// windowPair are rigs of windows. The first is strict or relaxed at random, which changes nothing.
+func windowPair(t *testing.T, rng *rand.Rand, w window.Window) ([2]*rig, [2]shower, int64) {
+	relaxed := func(env *Env) { env.Relaxed = rng.IntN(2) == 0 }
+	short, all := newWindowRigIn(t, w, tight, 3, relaxed), newWindowRig(t, w, roomy, 3)
 	return [2]*rig{short.rig, all.rig}, [2]shower{short, all}, 80
 }
 
 func TestTumblingWindowsWithoutRoomGiveTheSameResults(t *testing.T) {
 	compare(t, 3, func(t *testing.T, rng *rand.Rand) ([2]*rig, [2]shower, int64) {
-		return windowPair(t, window.Tumbling(ms(5+rng.Int64N(60))).AllowedLateness(ms(rng.Int64N(2)*40)))
+		return windowPair(t, rand.New(rand.NewPCG(rng.Uint64(), 0)), window.Tumbling(ms(5+rng.Int64N(60))).AllowedLateness(ms(rng.Int64N(2)*40)))
 	})
 }
 
@@ -137,13 +139,13 @@ func TestSlidingWindowsWithoutRoomGiveTheSameResults(t *testing.T) {
 	compare(t, 3, func(t *testing.T, rng *rand.Rand) ([2]*rig, [2]shower, int64) {
 		slide := 10 + rng.Int64N(30)
 		w := window.Sliding(ms(slide+rng.Int64N(2*slide)), ms(slide))
-		return windowPair(t, w.AllowedLateness(ms(rng.Int64N(2)*40)))
+		return windowPair(t, rand.New(rand.NewPCG(rng.Uint64(), 0)), w.AllowedLateness(ms(rng.Int64N(2)*40)))
 	})
 }
 
 func TestSessionWindowsWithoutRoomGiveTheSameResults(t *testing.T) {
 	compare(t, 3, func(t *testing.T, rng *rand.Rand) ([2]*rig, [2]shower, int64) {
-		return windowPair(t, window.Session(ms(1+rng.Int64N(40))).AllowedLateness(ms(rng.Int64N(2)*40)))
+		return windowPair(t, rand.New(rand.NewPCG(rng.Uint64(), 0)), window.Session(ms(1+rng.Int64N(40))).AllowedLateness(ms(rng.Int64N(2)*40)))
 	})
 }
 

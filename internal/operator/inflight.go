@@ -14,21 +14,18 @@ import (
 // or sleep in the middle of the user's function. When there are none, a batch is a loop over its rows. All of it
 // belongs to the task's turn.
 type inFlight[K comparable, In, Out any] struct {
-	flight   *async.Controller
-	limit    *async.Limit
-	arrivals *arrivals
-	reading  []*awaited
-	crew     *crew[*hand[K, In, Out]]
-	home     goroutine // the task's
-	tickets  []ticket[In]
-	awake    []*worker[*hand[K, In, Out]] // whose reads have come
-	rows     *flow.Batch[Out]             // on their way out; always the same batch, whose columns change
-	rowsIn   int
-	load     *load[In] // the batch at hand, if not all of its rows have begun or are in flight
-	loads    []*load[In]
-	arrived  int64 // the last watermark that has come
+	flights
+	reading []*awaited
+	crew    *crew[*hand[K, In, Out]]
+	home    goroutine // the task's
+	tickets []ticket[In]
+	awake   []*worker[*hand[K, In, Out]] // whose reads have come
+	rows    *flow.Batch[Out]             // on their way out; always the same batch, whose columns change
+	rowsIn  int
+	load    *load[In] // the batch at hand, if not all of its rows have begun or are in flight
+	loads   []*load[In]
+	arrived int64 // the last watermark that has come
 	firing
-	endStall func() // nil if there is room
 }
 
 // load is a batch whose rows are in flight or about to be.
@@ -68,8 +65,7 @@ type ticket[In any] struct {
 
 func newInFlight[K comparable, In, Out any](env *Env) inFlight[K, In, Out] {
 	return inFlight[K, In, Out]{
-		flight: async.New(env.Relaxed), limit: async.NewLimit(env.InFlight, 0), arrivals: newArrivals(),
-		arrived: flow.NoTime, firing: newFiring(),
+		flights: newFlights(env), arrived: flow.NoTime, firing: newFiring(),
 	}
 }
 
@@ -157,20 +153,8 @@ func (p *Process[K, In, Out]) run() error {
 		}
 	}
 	p.limit.Observe(p.arrivals.under, p.env.Budget.Spent())
-	p.stall()
+	p.stall(p.state.below, p.Full())
 	return p.send()
-}
-
-// stall counts the time in which no row is let in because there are as many in flight as may be.
-func (p *Process[K, In, Out]) stall() {
-	full := p.Full()
-	if p.endStall != nil && !full {
-		p.endStall()
-		p.endStall = nil
-	}
-	if p.endStall == nil && full {
-		p.endStall = p.state.below.wait()
-	}
 }
 
 // turn lets one worker work. It reports whether there may be more to do.
@@ -404,28 +388,13 @@ func (p *Process[K, In, Out]) send() error {
 
 // drain waits until nothing is in flight.
 func (p *Process[K, In, Out]) drain() error {
-	for {
-		if err := p.run(); err != nil {
-			return err
-		}
-		if p.idle() {
-			return nil
-		}
-		end := p.state.below.wait()
-		err := p.arrivals.wait(p.env.Context)
-		if end(); err != nil {
-			return err
-		}
-	}
+	return p.settle(p.env.Context, p.state.below, p.run, p.idle)
 }
 
 // idle reports whether all that has come is done.
 func (p *Process[K, In, Out]) idle() bool {
 	return p.flight.InFlight() == 0 && p.load == nil && len(p.events) == 0
 }
-
-// Wake has a token when Resume may find something to do.
-func (p *Process[K, In, Out]) Wake() <-chan struct{} { return p.arrivals.wake }
 
 // Resume goes on with what is in flight.
 func (p *Process[K, In, Out]) Resume() error { return p.run() }

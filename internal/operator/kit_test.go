@@ -282,7 +282,9 @@ func (r *rig) rows(rng *rand.Rand, events ...event) {
 			p.env.MaxDirty = 0 // or the operator would wait for the one before
 		}
 		p.makeRoom()
+		end := p.mayFire()
 		must(r.t, p.Batch(b))
+		end()
 	}
 }
 
@@ -301,8 +303,7 @@ func (r *rig) checkpoint() *checkpoint.Operator {
 	must(r.t, err)
 	op := &checkpoint.Operator{UID: r.uid, Parallelism: len(r.parts), Key: key, States: states}
 	for _, p := range r.parts {
-		snap, err := p.Snapshot(r.cut)
-		must(r.t, err)
+		snap := p.snapshot(r.cut)
 		p.queue = append(p.queue, snap.State)
 		if p.flush() != nil {
 			return nil
@@ -318,6 +319,26 @@ func (r *rig) checkpoint() *checkpoint.Operator {
 		op.Subtasks = append(op.Subtasks, s)
 	}
 	return op
+}
+
+// snapshot takes one. While the operator waits for what is in flight windows may fire, and what is told is written.
+func (p *rigPart) snapshot(cut uint64) Snapshot {
+	p.rig.t.Helper()
+	defer p.mayFire()()
+	snap, err := p.Snapshot(cut)
+	must(p.rig.t, err)
+	return snap
+}
+
+// mayFire prepares for a call in which a watermark that is in flight may be performed.
+func (p *rigPart) mayFire() (end func()) {
+	f, ok := p.Operator.(Flying)
+	if !ok || !f.Waits() {
+		return func() {}
+	}
+	_ = p.flush()
+	p.firing = true
+	return func() { p.firing = false }
 }
 
 // rescale takes a checkpoint and goes on from it at another parallelism.

@@ -3,7 +3,6 @@ package operator
 import (
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
-	"github.com/aquifer-stream/aquifer/internal/record"
 	"github.com/aquifer-stream/aquifer/window"
 )
 
@@ -26,7 +25,7 @@ type SessionWindows[K comparable, T, A, R any] struct {
 	one    *keyed.Column[session[A]]
 	more   *keyed.Map[int64, session[A]] // by start; for keys with more than one
 	timers *keyed.Timers
-	fired  *flow.Batch[flow.Windowed[K, R]] // results on their way out
+	dueSessions
 }
 
 // NewSessionWindows returns the operator for session windows. late, if not nil, gets the rows that are too
@@ -39,7 +38,9 @@ func NewSessionWindows[K comparable, T, A, R any](
 	if err != nil {
 		return nil, err
 	}
-	return &SessionWindows[K, T, A, R]{windowing: newWindowing(s, next, late, key, w, agg)}, nil
+	o := &SessionWindows[K, T, A, R]{windowing: newWindowing(s, next, late, key, w, agg)}
+	o.steps = o
+	return o, nil
 }
 
 // PlanSessionWindows returns what can be known of the state before the operator runs.
@@ -71,46 +72,97 @@ func (s *SessionWindows[K, T, A, R]) Open() (err error) {
 	return s.restore()
 }
 
-// Batch adds the rows to their sessions.
-func (s *SessionWindows[K, T, A, R]) Batch(b *flow.Batch[T]) error {
+// Batch adds the rows to their sessions, or puts them in flight.
+func (s *SessionWindows[K, T, A, R]) Batch(b *flow.Batch[T]) (err error) {
 	s.env.Stats.RowsIn.Add(int64(len(b.Rows)))
 	if err := s.needTimes(b); err != nil {
 		return err
 	}
-	if err := lookup(s.state, b, s.key); err != nil {
+	slots := s.slotsFor(len(b.Rows))
+	ahead, err := find(s.state, b, s.key, slots)
+	if err != nil {
 		return err
 	}
-	s.one.Touch(s.state.slots)
-	s.fired = s.out.Get()
-	if err := s.addAll(b); err != nil {
+	s.one.Touch(slots)
+	l := s.newLoad(b, ahead)
+	if err := s.addBatch(l, slots); err != nil {
 		return err
 	}
-	s.in.Put(b)
-	return s.emit(0, s.fired)
+	return s.depart(l)
 }
 
-// addAll is the hot loop: most rows extend the only session of their key.
-func (s *SessionWindows[K, T, A, R]) addAll(b *flow.Batch[T]) (err error) {
-	defer s.env.rescue(&err, func() (any, int64) { return s.state.keys[s.at], b.Times[s.at] })
-	gap := s.window.Gap()
-	for s.at = range b.Rows {
-		slot, t := s.state.slots[s.at], b.Times[s.at]
+func (s *SessionWindows[K, T, A, R]) addBatch(l *rowLoad[T], slots []keyed.Slot) (err error) {
+	s.batch, s.at = l.batch, 0
+	defer s.env.rescue(&err, s.where)
+	if s.clear() && l.ahead == nil {
+		if err := s.addAll(l, slots); err != nil {
+			return err
+		}
+	}
+	return s.addSome(l, slots)
+}
+
+// addAll is the hot loop: most rows extend the only session of their key. It ends at a row that has to wait.
+func (s *SessionWindows[K, T, A, R]) addAll(l *rowLoad[T], slots []keyed.Slot) error {
+	gap, b := s.window.Gap(), l.batch
+	for s.at < len(b.Rows) {
+		slot, t := slots[s.at], b.Times[s.at]
 		if p, ok := s.one.Peek(slot); ok && p.Others == 0 && !p.Fired && t >= p.Start && t <= p.Last+gap {
 			p = s.one.Ptr(slot)
 			p.Last = max(p.Last, t)
 			s.agg.Add(&p.Acc, &b.Rows[s.at])
-			continue
+		} else if s.others(slot) != nil {
+			return nil
+		} else if err := s.merge(slot); err != nil {
+			return err
 		}
-		if err := s.merge(b, slot, t); err != nil {
+		s.at++
+	}
+	return nil
+}
+
+// addSome adds those of the other rows of a batch that can be added, and puts the rest in flight.
+func (s *SessionWindows[K, T, A, R]) addSome(l *rowLoad[T], slots []keyed.Slot) error {
+	b := l.batch
+	for ; s.at < len(b.Rows); s.at++ {
+		r := waitingRow[T]{load: l, row: s.at, seat: seat{s.state.store, slots[s.at]}}
+		// What it touches otherwise is not over for any watermark that has come.
+		behind := len(s.events) > 0 && b.Times[s.at] < s.arrived
+		if behind || !s.free(b.Hashes[s.at]) || r.coming() || s.others(r.slot) != nil {
+			s.hold(r.seat)
+			s.wait(r, behind)
+		} else if err := s.merge(r.slot); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// merge joins the row with all the sessions that it touches, which may be none.
-func (s *SessionWindows[K, T, A, R]) merge(b *flow.Batch[T], slot keyed.Slot, t int64) error {
-	gap := s.window.Gap()
+// addRow implements windowSteps.
+func (s *SessionWindows[K, T, A, R]) addRow(r *waitingRow[T]) error {
+	s.batch, s.at = r.load.batch, r.row
+	return s.merge(r.slot)
+}
+
+// wants implements windowSteps: a key's other sessions.
+func (s *SessionWindows[K, T, A, R]) wants(r *waitingRow[T]) *keyed.Ahead { return s.others(r.slot) }
+
+// others is the read of a key's sessions but for the one in the column, or nil if they are in memory.
+func (s *SessionWindows[K, T, A, R]) others(slot keyed.Slot) *keyed.Ahead {
+	if one, ok := s.one.Peek(slot); !ok || one.Others == 0 {
+		return nil
+	}
+	a := s.state.store.NewAhead()
+	if s.more.WantAll(a, slot); a.Empty() {
+		return nil
+	}
+	return a
+}
+
+// merge joins the row at hand with all the sessions that it touches, which may be none.
+func (s *SessionWindows[K, T, A, R]) merge(slot keyed.Slot) error {
+	b, gap := s.batch, s.window.Gap()
+	t := b.Times[s.at]
 	merged := session[A]{Start: t, Last: t}
 	touched := false
 	all, err := s.sessions(slot)
@@ -134,7 +186,7 @@ func (s *SessionWindows[K, T, A, R]) merge(b *flow.Batch[T], slot keyed.Slot, t 
 	s.agg.Add(&merged.Acc, &b.Rows[s.at])
 	end := merged.Last + gap
 	if end < s.last {
-		s.result(s.fired, &s.state.keys[s.at], merged.Start, end, &merged.Acc)
+		s.result(s.fired, s.state.store.Key(slot), merged.Start, end, &merged.Acc)
 		merged.Fired = true
 		end += s.window.Lateness()
 	}
@@ -198,68 +250,4 @@ func (s *SessionWindows[K, T, A, R]) put(slot keyed.Slot, o session[A]) {
 		return
 	}
 	s.one.Set(slot, &o)
-}
-
-// Watermark fires the sessions that it completes.
-func (s *SessionWindows[K, T, A, R]) Watermark(t int64) error {
-	if next, ok := s.timers.Next(); ok && next <= t {
-		if err := s.fireUpTo(t); err != nil {
-			return err
-		}
-		s.state.count()
-	}
-	return s.forward(t)
-}
-
-func (s *SessionWindows[K, T, A, R]) fireUpTo(t int64) (err error) {
-	s.fired = s.out.Get()
-	var key K
-	defer s.env.rescue(&err, func() (any, int64) { return key, flow.NoTime })
-	err = s.timers.Pop(t, func(slot keyed.Slot, _ int64) error {
-		if err := s.state.writeEarly(); err != nil {
-			return err
-		}
-		key = *s.state.store.Key(slot)
-		if err := s.settle(slot, &key, t); err != nil {
-			return err
-		}
-		if len(s.fired.Rows) < record.DefaultBatch {
-			return nil
-		}
-		full := s.fired
-		s.fired = s.out.Get()
-		return s.emit(0, full)
-	})
-	if err != nil {
-		return err
-	}
-	return s.emit(0, s.fired)
-}
-
-// settle fires those of a key's sessions that are complete, forgets those that are over, and sets the timers
-// of the others.
-func (s *SessionWindows[K, T, A, R]) settle(slot keyed.Slot, key *K, t int64) error {
-	all, err := s.sessions(slot)
-	if err != nil {
-		return err
-	}
-	for _, o := range all {
-		end := o.Last + s.window.Gap()
-		if end >= t {
-			s.timers.Register(slot, end+1)
-			continue
-		}
-		if !o.Fired {
-			s.result(s.fired, key, o.Start, end, &o.Acc)
-		}
-		if err := s.remove(slot, o.Start); err != nil {
-			return err
-		}
-		if over := end + s.window.Lateness(); over >= t {
-			o.Fired = true
-			s.put(slot, o)
-			s.timers.Register(slot, over+1)
-		}
-	}
-	return nil
 }

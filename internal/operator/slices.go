@@ -1,13 +1,13 @@
 package operator
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
-	"github.com/aquifer-stream/aquifer/internal/record"
 	"github.com/aquifer-stream/aquifer/window"
 )
 
@@ -15,7 +15,8 @@ import (
 // accumulator of its key in one slice; a window is the merger of its slices.
 type SliceWindows[K comparable, T, A, R any] struct {
 	windowing[K, T, A, R]
-	panes *keyed.Panes[K, A]
+	panes  *keyed.Panes[K, A]
+	newest int64 // the slice of the last row that was added
 	// ends are the ends of windows that will fire, ascending, each once.
 	ends   []int64
 	merged mergeTable[K, A]
@@ -34,7 +35,9 @@ func NewSliceWindows[K comparable, T, A, R any](
 	if err != nil {
 		return nil, err
 	}
-	return &SliceWindows[K, T, A, R]{windowing: newWindowing(s, next, late, key, w, agg)}, nil
+	o := &SliceWindows[K, T, A, R]{windowing: newWindowing(s, next, late, key, w, agg), newest: flow.NoTime}
+	o.steps = o
+	return o, nil
 }
 
 // PlanSliceWindows returns what can be known of the state before the operator runs.
@@ -112,50 +115,55 @@ func (s *SliceWindows[K, T, A, R]) Batch(b *flow.Batch[T]) error {
 		return err
 	}
 	keysOf(s.state, b, s.key)
+	l := s.newLoad(b, s.state.store.NewAhead())
 	for from := 0; from < len(b.Rows); {
 		slice := s.window.SliceStart(b.Times[from])
 		to := from + 1
 		for to < len(b.Rows) && b.Times[to] >= slice && b.Times[to] < slice+s.sliceLen {
 			to++
 		}
-		if err := s.addRun(b, from, to, slice); err != nil {
+		if err := s.addRun(l, from, to, slice); err != nil {
 			return err
 		}
 		from = to
 	}
-	s.in.Put(b)
-	return nil
+	return s.depart(l)
 }
 
-// addRun adds rows of one slice.
-func (s *SliceWindows[K, T, A, R]) addRun(b *flow.Batch[T], from, to int, slice int64) error {
-	if s.window.LastEnd(slice)+s.window.Lateness() <= s.last {
+// addRun adds rows of one slice, or puts them in flight.
+func (s *SliceWindows[K, T, A, R]) addRun(l *rowLoad[T], from, to int, slice int64) error {
+	b := l.batch
+	if s.window.LastEnd(slice)+s.window.Lateness() <= s.arrived {
 		return s.dropLate(b, from, to)
 	}
-	pane, fresh := s.panes.Pane(slice), slice != s.newest
-	if fresh {
+	pane, slots := s.panes.Pane(slice), s.slotsFor(to-from)
+	pane.Seek(l.ahead, s.state.keys[from:to], b.Hashes[from:to], slots)
+	s.batch = b
+	if s.clear() && l.ahead.Empty() && (!s.behind(slice) || s.window.Lateness() == 0) {
+		s.comes(slice)
+		return s.add(from, pane, slots)
+	}
+	return s.addSome(l, from, slice, pane, slots)
+}
+
+// behind reports whether windows of a slice are over already.
+func (s *SliceWindows[K, T, A, R]) behind(slice int64) bool {
+	return s.window.FirstEnd(slice) <= s.arrived
+}
+
+// comes notes a slice that a row is added to.
+func (s *SliceWindows[K, T, A, R]) comes(slice int64) {
+	if slice != s.newest {
 		s.expect(slice)
 		s.newest = slice
 	}
-	slots := s.slotsFor(to - from)
-	if err := pane.Lookup(s.state.keys[from:to], b.Hashes[from:to], slots); err != nil {
-		return err
-	}
-	if err := s.add(b, from, pane, slots); err != nil {
-		return err
-	}
-	if s.window.FirstEnd(slice) <= s.last {
-		return s.fireAgain(b, from, to, slice)
-	}
-	return nil
 }
 
 // add is the hot loop: one call of the user's function for each row.
-func (s *SliceWindows[K, T, A, R]) add(
-	b *flow.Batch[T], from int, pane *keyed.Pane[K, A], slots []keyed.Slot,
-) (err error) {
+func (s *SliceWindows[K, T, A, R]) add(from int, pane *keyed.Pane[K, A], slots []keyed.Slot) (err error) {
 	s.at = from
-	defer s.env.rescue(&err, func() (any, int64) { return s.state.keys[s.at], b.Times[s.at] })
+	defer s.env.rescue(&err, s.where)
+	b := s.batch
 	for _, slot := range slots {
 		s.agg.Add(pane.Ptr(slot), &b.Rows[s.at])
 		s.at++
@@ -163,23 +171,95 @@ func (s *SliceWindows[K, T, A, R]) add(
 	return nil
 }
 
-// fireAgain emits, for rows that came late but in time to be counted, the results of their windows that have
-// fired already.
-func (s *SliceWindows[K, T, A, R]) fireAgain(b *flow.Batch[T], from, to int, slice int64) error {
-	out := s.out.Get()
-	for i := from; i < to; i++ {
-		for end := s.window.FirstEnd(slice); end <= min(s.last, s.window.LastEnd(slice)); end += s.window.Slide() {
-			if end+s.window.Lateness() <= s.last {
+// addSome adds those rows of a slice that can be added, and puts the others in flight.
+func (s *SliceWindows[K, T, A, R]) addSome(
+	l *rowLoad[T], from int, slice int64, pane *keyed.Pane[K, A], slots []keyed.Slot,
+) (err error) {
+	defer s.env.rescue(&err, s.where)
+	behind := s.behind(slice)
+	for i, slot := range slots {
+		r := waitingRow[T]{load: l, row: from + i, seat: seat{pane, slot}}
+		s.hold(r.seat)
+		if behind {
+			r.more = s.seekOthers(l, r.row, slice)
+		}
+		free := s.free(l.batch.Hashes[r.row]) && (!behind || len(s.events) == 0)
+		if !free || r.coming() || slices.ContainsFunc(r.more, seat.coming) {
+			s.wait(r, behind)
+			continue
+		}
+		if err := s.addRow(&r); err != nil {
+			return err
+		}
+		s.letGo(&r)
+	}
+	return nil
+}
+
+// seekOthers looks for what else the windows have that a row fires again. What it finds is held.
+func (s *SliceWindows[K, T, A, R]) seekOthers(l *rowLoad[T], row int, slice int64) (others []seat) {
+	var slot [1]keyed.Slot
+	for start := range s.again(slice) {
+		for _, at := range s.slicesOf(start, start+s.window.Size()) {
+			if at == slice {
 				continue
 			}
-			acc, err := s.mergeKey(end, s.state.keys[i], b.Hashes[i])
-			if err != nil {
-				return err
+			pane := s.panes.Pane(at)
+			pane.Seek(l.ahead, s.state.keys[row:row+1], l.batch.Hashes[row:row+1], slot[:])
+			if o := (seat{pane, slot[0]}); !slices.Contains(others, o) {
+				s.hold(o)
+				others = append(others, o)
 			}
-			s.result(out, &s.state.keys[i], end-s.window.Size(), end, &acc)
 		}
 	}
-	return s.emit(0, out)
+	return others
+}
+
+// again yields the starts of the windows of a slice that have fired and are kept for rows that come late, when all
+// watermarks that have come have been performed.
+func (s *SliceWindows[K, T, A, R]) again(slice int64) iter.Seq[int64] {
+	return func(yield func(start int64) bool) {
+		last := min(s.arrived, s.window.LastEnd(slice))
+		for end := s.window.FirstEnd(slice); end <= last; end += s.window.Slide() {
+			if end+s.window.Lateness() > s.arrived && !yield(end-s.window.Size()) {
+				return
+			}
+		}
+	}
+}
+
+// wants implements windowSteps: all is known when a row comes.
+func (s *SliceWindows[K, T, A, R]) wants(*waitingRow[T]) *keyed.Ahead { return nil }
+
+// addRow adds a row and fires those of its windows again that have fired.
+func (s *SliceWindows[K, T, A, R]) addRow(r *waitingRow[T]) error {
+	b := r.load.batch
+	s.batch, s.at = b, r.row
+	slice := s.window.SliceStart(b.Times[r.row])
+	s.comes(slice)
+	s.agg.Add(r.in.(*keyed.Pane[K, A]).Ptr(r.slot), &b.Rows[r.row])
+	if s.window.FirstEnd(slice) > s.last {
+		return nil
+	}
+	return s.fireAgain(b, r.row, slice)
+}
+
+// fireAgain gives, for a row that came late but in time to be counted, the results of its windows that have fired
+// already.
+func (s *SliceWindows[K, T, A, R]) fireAgain(b *flow.Batch[T], row int, slice int64) error {
+	key := s.key(&b.Rows[row])
+	last := min(s.last, s.window.LastEnd(slice))
+	for end := s.window.FirstEnd(slice); end <= last; end += s.window.Slide() {
+		if end+s.window.Lateness() <= s.last {
+			continue
+		}
+		acc, err := s.mergeKey(end, key, b.Hashes[row])
+		if err != nil {
+			return err
+		}
+		s.result(s.fired, &key, end-s.window.Size(), end, &acc)
+	}
+	return s.sendMuch()
 }
 
 // mergeKey merges the slices of a window for one key.
@@ -201,12 +281,12 @@ func (s *SliceWindows[K, T, A, R]) mergeKey(end int64, key K, hash uint64) (acc 
 	return acc, nil
 }
 
-// Watermark fires the windows that it completes, in the order of their ends, and forgets what is over.
-func (s *SliceWindows[K, T, A, R]) Watermark(t int64) error {
+// fireUpTo fires the windows that a watermark completes, in the order of their ends, and forgets what is over.
+func (s *SliceWindows[K, T, A, R]) fireUpTo(t int64) (done bool, err error) {
 	fired := 0
 	for ; fired < len(s.ends) && s.ends[fired] <= t; fired++ {
-		if err := s.fire(s.ends[fired]); err != nil {
-			return err
+		if err := s.fireWindow(s.ends[fired]); err != nil {
+			return false, err
 		}
 	}
 	s.ends = slices.Delete(s.ends, 0, fired)
@@ -216,7 +296,7 @@ func (s *SliceWindows[K, T, A, R]) Watermark(t int64) error {
 	if s.ahead != nil && slices.Max(s.ahead) <= t {
 		s.ahead = nil
 	}
-	return s.forward(t)
+	return true, nil
 }
 
 // forget drops the slices whose last windows are over.
@@ -230,22 +310,16 @@ func (s *SliceWindows[K, T, A, R]) forget(t int64) {
 	s.state.count()
 }
 
-// fire emits a row for each key of a window.
-func (s *SliceWindows[K, T, A, R]) fire(end int64) (err error) {
+// fireWindow gives a row for each key of a window.
+func (s *SliceWindows[K, T, A, R]) fireWindow(end int64) (err error) {
 	start := end - s.window.Size()
-	out := s.out.Get()
 	defer s.env.rescue(&err, func() (any, int64) { return nil, end - 1 })
 	give := func(key *K, acc *A) error {
 		if s.hasFired(key, end) {
 			return nil
 		}
-		s.result(out, key, start, end, acc)
-		if len(out.Rows) < record.DefaultBatch {
-			return nil
-		}
-		full := out
-		out = s.out.Get()
-		return s.emit(0, full)
+		s.result(s.fired, key, start, end, acc)
+		return s.sendMuch()
 	}
 	from := s.slicesOf(start, end)
 	walk := s.panes.Walk(from)
@@ -260,7 +334,7 @@ func (s *SliceWindows[K, T, A, R]) fire(end int64) (err error) {
 			return err
 		}
 	}
-	return s.emit(0, out)
+	return nil
 }
 
 // hasFired reports whether the key's window fired before a restore.
@@ -306,59 +380,4 @@ func (s *SliceWindows[K, T, A, R]) giveMerged(
 		}
 	}
 	return nil
-}
-
-// mergeTable is a hash table that is filled and emptied again for each window.
-type mergeTable[K comparable, A any] struct {
-	index  []uint32 // of keys + 1
-	keys   []K
-	hashes []uint64
-	accs   []A
-}
-
-func (m *mergeTable[K, A]) reset() {
-	clear(m.index)
-	clear(m.accs)
-	m.keys, m.hashes, m.accs = m.keys[:0], m.hashes[:0], m.accs[:0]
-}
-
-// reserve makes room for more keys.
-func (m *mergeTable[K, A]) reserve(more int) {
-	need := 2 * (len(m.keys) + more)
-	if need <= len(m.index) {
-		return
-	}
-	size := max(64, 2*len(m.index))
-	for size < need {
-		size *= 2
-	}
-	m.index = make([]uint32, size)
-	for i, h := range m.hashes {
-		m.place(h, uint32(i+1))
-	}
-}
-
-func (m *mergeTable[K, A]) place(hash uint64, entry uint32) {
-	mask := uint64(len(m.index) - 1)
-	at := hash & mask
-	for m.index[at] != 0 {
-		at = (at + 1) & mask
-	}
-	m.index[at] = entry
-}
-
-// find returns the accumulator of a key, and whether it is new.
-func (m *mergeTable[K, A]) find(key K, hash uint64) (acc *A, fresh bool) {
-	m.reserve(1)
-	mask := uint64(len(m.index) - 1)
-	at := hash & mask
-	for ; m.index[at] != 0; at = (at + 1) & mask {
-		if i := m.index[at] - 1; m.hashes[i] == hash && m.keys[i] == key {
-			return &m.accs[i], false
-		}
-	}
-	var zero A
-	m.keys, m.hashes, m.accs = append(m.keys, key), append(m.hashes, hash), append(m.accs, zero)
-	m.index[at] = uint32(len(m.keys))
-	return &m.accs[len(m.accs)-1], true
 }

@@ -35,12 +35,19 @@ func newRig(t testing.TB, w window.Window) *windowRig { return newWindowRig(t, w
 
 func newWindowRig(t testing.TB, w window.Window, b bounds, groups int) *windowRig {
 	t.Helper()
+	return newWindowRigIn(t, w, b, groups, func(*Env) {})
+}
+
+// newWindowRigIn is newWindowRig in surroundings that place changes.
+func newWindowRigIn(t testing.TB, w window.Window, b bounds, groups int, place func(*Env)) *windowRig {
+	t.Helper()
 	r := &windowRig{out: &collector[sums]{}, late: &collector[event]{}}
 	plan := PlanSliceWindows[string, int64]("w")
 	if w.IsSession() {
 		plan = PlanSessionWindows[string, int64]("w")
 	}
 	r.rig = newRigOf(t, b, "w", groups, plan, func(_ *rig, env *Env) (Operator, error) {
+		place(env)
 		if w.IsSession() {
 			return NewSessionWindows[string, event, int64, int64](env, r.out, r.late, eventKey, w, sum)
 		}
@@ -68,6 +75,7 @@ func (r *windowRig) show() string {
 
 func (r *windowRig) expect(want string) {
 	r.t.Helper()
+	r.settle()
 	if got := r.show(); got != want {
 		r.t.Fatalf("got %q, want %q", got, want)
 	}
@@ -265,6 +273,7 @@ func TestWindowsEqualANaiveEvaluation(t *testing.T) {
 			}
 		}
 		r.watermark(flow.EndOfTime)
+		r.settle()
 		got, want := r.show(), naive(w, gap, events)
 		if got != want {
 			t.Fatalf("seed %d, %+v: %s", seed+i, w, difference(got, want))

@@ -12,6 +12,8 @@ import (
 // windowing is what the operators for windows have in common.
 type windowing[K comparable, T, A, R any] struct {
 	stateless[flow.Windowed[K, R]]
+	rowsInFlight[T]
+	steps    windowSteps[T]
 	state    *stateOf[K]
 	key      func(*T) K
 	window   window.Window
@@ -20,8 +22,7 @@ type windowing[K comparable, T, A, R any] struct {
 	in       Pool[T]
 	out      Pool[flow.Windowed[K, R]]
 	sliceLen int64
-	newest   int64 // the slice of the last row
-	at       int   // the row being added
+	fired    *flow.Batch[flow.Windowed[K, R]] // results on their way out
 }
 
 func newWindowing[K comparable, T, A, R any](
@@ -30,8 +31,9 @@ func newWindowing[K comparable, T, A, R any](
 ) windowing[K, T, A, R] {
 	o := windowing[K, T, A, R]{
 		stateless: newStateless(s.env, next), state: s, key: key, window: w, agg: agg, late: late,
-		in: PoolOf[T](), out: PoolOf[flow.Windowed[K, R]](), newest: flow.NoTime,
+		in: PoolOf[T](), out: PoolOf[flow.Windowed[K, R]](), rowsInFlight: newRowsInFlight[T](s.env),
 	}
+	o.fired = o.out.Get()
 	if !w.IsSession() {
 		o.sliceLen = w.Slice()
 	}
@@ -45,6 +47,7 @@ func (w *windowing[K, T, A, R]) restore() error {
 	}
 	if w.env.Restored != nil {
 		w.last = w.env.Restored.Watermark()
+		w.arrived = w.last
 	}
 	return nil
 }
@@ -83,8 +86,8 @@ func (w *windowing[K, T, A, R]) dropLate(b *flow.Batch[T], from, to int) error {
 	return w.late.Batch(out)
 }
 
-// Idle passes on, to the late rows too.
-func (w *windowing[K, T, A, R]) Idle(idle bool) error {
+// idle passes on, to the late rows too.
+func (w *windowing[K, T, A, R]) idle(idle bool) error {
 	if w.late != nil {
 		if err := w.late.Idle(idle); err != nil {
 			return err
@@ -105,13 +108,17 @@ func (w *windowing[K, T, A, R]) forward(t int64) error {
 	return w.next.Watermark(t)
 }
 
-// Snapshot freezes the state.
+// Snapshot waits for what is in flight and freezes the state.
 func (w *windowing[K, T, A, R]) Snapshot(uint64) (Snapshot, error) {
+	if err := w.flights.settle(w.env.Context, w.state.below, w.run, w.clear); err != nil {
+		return Snapshot{}, err
+	}
 	return Snapshot{Watermark: w.last, State: w.state.freeze()}, nil
 }
 
-// Close gives back the memory of the state.
+// Close waits for the reads under way and gives back the memory of the state.
 func (w *windowing[K, T, A, R]) Close() error {
+	w.arrivals.close()
 	w.state.store.Close()
 	return nil
 }

@@ -1,0 +1,53 @@
+package operator
+
+import (
+	"context"
+
+	"github.com/aquifer-stream/aquifer/internal/async"
+)
+
+// flights are what operators with rows in flight have in common: who may run, how many there may be, and the reads
+// that they wait for. They belong to the task's turn.
+type flights struct {
+	flight   *async.Controller
+	limit    *async.Limit
+	arrivals *arrivals
+	endStall func() // nil if there is room
+}
+
+func newFlights(env *Env) flights {
+	return flights{
+		flight: async.New(env.Relaxed), limit: async.NewLimit(env.InFlight, 0), arrivals: newArrivals(),
+	}
+}
+
+// Wake has a token when Resume may find something to do.
+func (f *flights) Wake() <-chan struct{} { return f.arrivals.wake }
+
+// stall counts the time in which no row is let in because there are as many in flight as may be.
+func (f *flights) stall(below *waiting, full bool) {
+	if f.endStall != nil && !full {
+		f.endStall()
+		f.endStall = nil
+	}
+	if f.endStall == nil && full {
+		f.endStall = below.wait()
+	}
+}
+
+// settle calls run whenever something is back, until nothing is in flight.
+func (f *flights) settle(ctx context.Context, below *waiting, run func() error, idle func() bool) error {
+	for {
+		if err := run(); err != nil {
+			return err
+		}
+		if idle() {
+			return nil
+		}
+		end := below.wait()
+		err := f.arrivals.wait(ctx)
+		if end(); err != nil {
+			return err
+		}
+	}
+}

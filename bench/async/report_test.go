@@ -111,7 +111,8 @@ func TestAnOrderHasEachNumberOnce(t *testing.T) {
 			t.Errorf("more than %d", n)
 		}
 	}
-	if next := endless(3, 1); next()+next()+next() != next()+next()+next() {
+	next := endless(3, 1)
+	if first, second := next()+next()+next(), next()+next()+next(); first != second {
 		t.Error("it does not begin again")
 	}
 }

@@ -46,6 +46,13 @@ func (b *Budget) Limited() bool { return b != nil && b.limited }
 // Spent reports whether there is no room for more.
 func (b *Budget) Spent() bool { return b.Limited() && b.used.Load() >= b.limit.Load() }
 
+// Strained reports whether stores take so much more than the limit, an eighth of it, that what is in flight has to become
+// less: to be at the limit is what bounded memory always is.
+func (b *Budget) Strained() bool {
+	limit := b.Limit()
+	return b.Limited() && b.used.Load() > limit+limit/8
+}
+
 // leastDirty are the changes that a store may have whatever the limit is.
 const leastDirty = 64 << 10
 

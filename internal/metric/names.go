@@ -25,6 +25,15 @@ const (
 	StateFreezeMax  = "aquifer_state_freeze_max_seconds"
 	StallTime       = "aquifer_operator_stall_seconds_total"
 	StallMax        = "aquifer_operator_stall_max_seconds"
+	RowsInFlight    = "aquifer_operator_rows_in_flight"
+	RowsSuspended   = "aquifer_operator_rows_suspended"
+	RowsWaited      = "aquifer_operator_rows_waited_total"
+	Suspensions     = "aquifer_operator_suspensions_total"
+	ReadsAhead      = "aquifer_operator_reads_ahead_total"
+
+	TaskIdle    = "aquifer_task_idle_seconds_total"
+	TaskWaiting = "aquifer_task_waiting_seconds_total"
+	TaskBlocked = "aquifer_task_blocked_seconds_total"
 
 	TableCount        = "aquifer_tables"
 	TableBytes        = "aquifer_tables_bytes"
@@ -120,8 +129,19 @@ var All = []Metric{
 	{StateFreezes, Counter, perSubtask, "Snapshots taken of the hot tables, at barriers."},
 	{StateFreezeTime, Counter, perSubtask, "Time for which a barrier has stopped the operator to take snapshots."},
 	{StateFreezeMax, Gauge, perSubtask, "The longest such time."},
-	{StallTime, Counter, perSubtask, "Time for which batches waited for state to be read, or for changes to be written."},
+	{StallTime, Counter, perSubtask, "Time for which no row was let in because as many as may be were in flight, because " +
+		"a barrier waited for them, or because changes had to be written."},
 	{StallMax, Gauge, perSubtask, "The longest such time of a batch."},
+	{RowsInFlight, Gauge, perSubtask, "Rows and timers that have come and are not done: they wait for state or for their key."},
+	{RowsSuspended, Gauge, perSubtask, "Those among them that wait in the middle of the user's function."},
+	{RowsWaited, Counter, perSubtask, "Rows that had to wait before they could begin; all others ran at once."},
+	{Suspensions, Counter, perSubtask, "Reads that nobody had foreseen, for which a row waited in the middle of a function."},
+	{ReadsAhead, Counter, perSubtask, "Grouped reads that were begun before their rows, one for a batch at most."},
+
+	{TaskIdle, Counter, perSubtask, "Time without input and with nothing in flight; told of the first operator of a task."},
+	{TaskWaiting, Counter, perSubtask, "Time in which a task could do nothing because all it had waited for state."},
+	{TaskBlocked, Counter, perSubtask, "Time in which a task waited because what it feeds was full. The rest of its time it " +
+		"was busy."},
 
 	{TableCount, Gauge, perSubtask, "Tables that the state consists of."},
 	{TableBytes, Gauge, perSubtask, "Their size, in part estimated."},

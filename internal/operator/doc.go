@@ -6,7 +6,8 @@
 // What always holds:
 //
 //   - An operator that has returned from Batch keeps no row: all that follows from the batch has been
-//     handed to the next operator. So a barrier needs no flushing inside a chain.
+//     handed to the next operator. Only the head of a chain may have rows in flight (Flying): its Snapshot waits for
+//     all of them. So a barrier needs no flushing inside a chain.
 //   - A batch has one owner. Batch passes ownership on; the last owner gives it back to the pool.
 //   - Rows, watermarks and barriers leave an operator in an order that a sequential program could have
 //     produced: no row leaves after a watermark that it is behind, unless it came in late.

@@ -35,6 +35,12 @@ func (f *flights) stall(below *waiting, full bool) {
 	}
 }
 
+// tell counts what is in flight.
+func (f *flights) tell(s *Stats) {
+	s.InFlight.Store(int64(f.flight.InFlight()))
+	s.Suspended.Store(int64(f.flight.Parked()))
+}
+
 // settle calls run whenever something is back, until nothing is in flight.
 func (f *flights) settle(ctx context.Context, below *waiting, run func() error, idle func() bool) error {
 	for {

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/aquifer-stream/aquifer/flow"
@@ -71,6 +72,9 @@ func newInFlight[K comparable, In, Out any](env *Env) inFlight[K, In, Out] {
 
 // take looks at a new batch: where its keys are, and what of its state has to be read.
 func (p *Process[K, In, Out]) take(b *flow.Batch[In]) error {
+	if p.load != nil {
+		return fmt.Errorf("operator %q: a batch came while there was no room for it", p.env.Name)
+	}
 	l := p.newLoad(b)
 	ahead, err := find(p.state, b, p.key, l.slots)
 	if err != nil {
@@ -81,6 +85,7 @@ func (p *Process[K, In, Out]) take(b *flow.Batch[In]) error {
 		return err
 	}
 	if ahead != nil {
+		p.env.Stats.Aheads.Add(1)
 		w := &awaited{Ahead: ahead}
 		l.ahead, p.reading = w, append(p.reading, w)
 		p.arrivals.begin(func() { _ = ahead.Read(p.env.Context, p.env.Below) }, func() error { return p.arrive(w) })
@@ -95,7 +100,8 @@ func (p *Process[K, In, Out]) newLoad(b *flow.Batch[In]) *load[In] {
 	if n := len(p.loads); n > 0 {
 		l, p.loads = p.loads[n-1], p.loads[:n-1]
 	}
-	*l = load[In]{batch: b, slots: slices.Grow(l.slots[:0], len(b.Rows))[:len(b.Rows)], watermark: p.arrived, asked: l.asked[:0]}
+	slots := slices.Grow(l.slots[:0], len(b.Rows))[:len(b.Rows)]
+	*l = load[In]{batch: b, slots: slots, watermark: p.arrived, asked: l.asked[:0]}
 	return l
 }
 
@@ -152,8 +158,9 @@ func (p *Process[K, In, Out]) run() error {
 			return err
 		}
 	}
-	p.limit.Observe(p.arrivals.under, p.env.Budget.Spent())
+	p.limit.Observe(p.arrivals.under, p.env.Budget.Strained())
 	p.stall(p.state.below, p.Full())
+	p.tell(p.env.Stats)
 	return p.send()
 }
 
@@ -204,15 +211,15 @@ func (p *Process[K, In, Out]) apply(h *hand[K, In, Out]) (blocked bool, err erro
 	h.ticket = ticket[In]{load: l}
 	for l.next < len(l.slots) {
 		i := l.next
-		if (p.flight.InFlight() > 0 || l.ahead != nil) && p.waits(l, i) {
-			if p.limit.Full(p.flight.InFlight()) {
-				return true, nil
-			}
-			l.next++
+		flying := p.flight.InFlight()
+		if flying > 0 && p.limit.Full(flying) {
+			return true, nil
+		}
+		l.next++
+		if (flying > 0 || l.ahead != nil) && p.waits(l, i) {
 			p.admit(l, i)
 			continue
 		}
-		l.next++
 		h.slot, h.ticket.row = l.slots[i], i
 		h.key = p.state.keys[i]
 		h.ctx.Enter(uint32(h.slot), l.batch.Times[i])
@@ -248,6 +255,7 @@ func (p *Process[K, In, Out]) admit(l *load[In], i int) {
 	}
 	p.state.store.Hold(slot)
 	id := p.flight.Admit(async.Key(slot), pending)
+	p.env.Stats.Waited.Add(1)
 	if pending > 0 {
 		l.ahead.ids = append(l.ahead.ids, id)
 	}
@@ -339,6 +347,7 @@ func (p *Process[K, In, Out]) suspend(read func() error) (bool, error) {
 	if !h.flies {
 		p.lift(h)
 	}
+	p.env.Stats.Suspensions.Add(1)
 	time, watermark := h.ctx.Time, h.ctx.Watermark
 	var err error
 	p.arrivals.begin(func() { err = read() }, func() error {

@@ -96,20 +96,8 @@ func (s *stateOf[K]) describe() (key string, states []checkpoint.State, err erro
 	return s.store.KeySchema(), states, nil
 }
 
-// lookup finds the slots of a batch's keys, creating those that are new, and waits for their state.
-func lookup[K comparable, T any](s *stateOf[K], b *flow.Batch[T], key func(*T) K) error {
-	if err := s.between(); err != nil {
-		return err
-	}
-	keysOf(s, b, key)
-	if cap(s.slots) < len(s.keys) {
-		s.slots = make([]keyed.Slot, len(s.keys))
-	}
-	s.slots = s.slots[:len(s.keys)]
-	return s.store.Lookup(s.keys, b.Hashes, s.slots)
-}
-
-// find is lookup that does not wait: what is missing comes with the grouped read that it returns, if any.
+// find finds the slots of a batch's keys, creating those that are new. What is missing comes with the grouped read that
+// it returns, if any.
 func find[K comparable, T any](
 	s *stateOf[K], b *flow.Batch[T], key func(*T) K, slots []keyed.Slot,
 ) (*keyed.Ahead, error) {

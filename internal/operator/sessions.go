@@ -130,6 +130,7 @@ func (s *SessionWindows[K, T, A, R]) addSome(l *rowLoad[T], slots []keyed.Slot) 
 		behind := len(s.events) > 0 && b.Times[s.at] < s.arrived
 		if behind || !s.free(b.Hashes[s.at]) || r.coming() || s.others(r.slot) != nil {
 			s.hold(r.seat)
+			s.env.Stats.Waited.Add(1)
 			s.wait(r, behind)
 		} else if err := s.merge(r.slot); err != nil {
 			return err

@@ -185,6 +185,7 @@ func (s *SliceWindows[K, T, A, R]) addSome(
 		}
 		free := s.free(l.batch.Hashes[r.row]) && (!behind || len(s.events) == 0)
 		if !free || r.coming() || slices.ContainsFunc(r.more, seat.coming) {
+			s.env.Stats.Waited.Add(1)
 			s.wait(r, behind)
 			continue
 		}

@@ -82,7 +82,8 @@ type OperatorStats struct {
 	Node    *plan.Node
 	Subtask int
 	*operator.Stats
-	shard *shard // nil for an operator without state
+	shard *shard      // nil for an operator without state
+	times *task.Times // of the task whose head it is, or nil
 }
 
 // parts are the pieces of a checkpoint that have come in.

@@ -229,6 +229,9 @@ func (b *builder) env(n *plan.Node) (*operator.Env, error) {
 	stats := &operator.Stats{}
 	stats.Watermark.Store(flow.NoTime)
 	told := &OperatorStats{Node: n, Subtask: b.subtask, Stats: stats}
+	if n == b.chain.Head() {
+		told.times = b.times
+	}
 	b.stats = append(b.stats, told)
 	env := &operator.Env{
 		Context: b.ctx, UID: n.UID, Name: n.Name, Subtask: b.subtask, Parallelism: n.Parallelism,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer/internal/lsm"
 	"github.com/aquifer-stream/aquifer/internal/metric"
+	"github.com/aquifer-stream/aquifer/internal/task"
 )
 
 // meter keeps the metrics of a shard beyond its end, when the shard itself has none any more.
@@ -43,7 +44,10 @@ func (a *Attempt) Metrics() []metric.Sample {
 		into := samples{{Name: "operator", Value: s.Node.UID}, {Name: "subtask", Value: strconv.Itoa(s.Subtask)}}
 		all = into.rows(all, s)
 		if s.Node.Keyed != nil {
-			all = into.state(all, s)
+			all = into.inFlight(into.state(all, s), s)
+		}
+		if s.times != nil {
+			all = into.task(all, s.times)
 		}
 		if s.shard != nil {
 			all = into.waits(all, &s.shard.waits)
@@ -91,6 +95,21 @@ func (l samples) state(all []metric.Sample, s *OperatorStats) []metric.Sample {
 		metric.Sample{Name: metric.StateFreezeMax, Labels: l, Value: seconds(s.FreezeMax.Load())},
 		metric.Sample{Name: metric.StallTime, Labels: l, Value: seconds(s.WaitTime.Load())},
 		metric.Sample{Name: metric.StallMax, Labels: l, Value: seconds(s.WaitMax.Load())})
+}
+
+func (l samples) inFlight(all []metric.Sample, s *OperatorStats) []metric.Sample {
+	all = l.add(all, metric.RowsInFlight, s.InFlight.Load())
+	all = l.add(all, metric.RowsSuspended, s.Suspended.Load())
+	all = l.add(all, metric.RowsWaited, s.Waited.Load())
+	all = l.add(all, metric.Suspensions, s.Suspensions.Load())
+	return l.add(all, metric.ReadsAhead, s.Aheads.Load())
+}
+
+func (l samples) task(all []metric.Sample, t *task.Times) []metric.Sample {
+	return append(all,
+		metric.Sample{Name: metric.TaskIdle, Labels: l, Value: seconds(t.Idle.Load())},
+		metric.Sample{Name: metric.TaskWaiting, Labels: l, Value: seconds(t.Waiting.Load())},
+		metric.Sample{Name: metric.TaskBlocked, Labels: l, Value: seconds(t.Blocked.Load())})
 }
 
 func seconds(nanos int64) float64 { return time.Duration(nanos).Seconds() }

@@ -1,0 +1,270 @@
+package operator
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/state"
+)
+
+// diary tells of each row before and after it has read. An even number reads an entry of a map that nobody foresaw; one
+// that is divisible by five sets a timer at it.
+type diary struct {
+	count state.Value[int64]
+	by    state.Map[int64, int64]
+}
+
+func (d *diary) Open(s *state.Scope) (err error) {
+	if d.count, err = state.NewValue[int64](s, "count"); err != nil {
+		return err
+	}
+	d.by, err = state.NewMap[int64, int64](s, "by")
+	return err
+}
+
+func (d *diary) Process(ctx *flow.Context, e *event, out flow.Collector[string]) error {
+	n, _, err := d.count.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if e.N%2 == 0 {
+		out.Emit(fmt.Sprintf("%s%d asks", e.Key, e.N))
+		v, there, err := d.by.Get(ctx, e.N)
+		if err != nil {
+			return err
+		}
+		if v == 13 {
+			panic("an unlucky number")
+		}
+		out.Emit(fmt.Sprintf("%s%d hears %d %v", flow.Key[string](ctx), e.N, v, there))
+	}
+	if e.N%5 == 0 {
+		if err := ctx.RegisterEventTimer(e.N); err != nil {
+			return err
+		}
+	}
+	out.Emit(fmt.Sprintf("%s%d=%d", e.Key, e.N, n+1))
+	return errors.Join(d.by.Set(ctx, e.N, n+1), d.count.Set(ctx, n+1))
+}
+
+func (d *diary) OnTimer(ctx *flow.Context, _ flow.Timer, out flow.Collector[string]) error {
+	n, _, err := d.count.Get(ctx)
+	out.Emit(fmt.Sprintf("timer %s=%d", flow.Key[string](ctx), n))
+	return err
+}
+
+// shelfRig is a rig of diaries over tables with a gate. Its output and watermarks are in seen.
+type shelfRig struct {
+	*rig
+	*gate
+	out *stage[string]
+}
+
+// newShelfRig has rows below of which nothing is in memory, and a shut gate.
+func newShelfRig(t *testing.T, place func(*Env), before ...event) *shelfRig {
+	t.Helper()
+	r := &shelfRig{gate: &gate{}, out: &stage[string]{}}
+	fn := func() ProcessFunc[event, string] { return &diary{} }
+	plan := PlanProcess[string, event, string]("diary", fn)
+	r.rig = newRigOf(t, roomy, "diary", 1, plan, func(_ *rig, env *Env) (Operator, error) {
+		env.Below = gated{env.Below, r.gate}
+		place(env)
+		return NewProcess(env, r.out, eventKey, fn())
+	})
+	r.rig.rows(nil, before...)
+	r.settle()
+	r.rescale(1)
+	r.out.seen = nil
+	r.shut()
+	return r
+}
+
+func (r *shelfRig) op() *Process[string, event, string] {
+	return r.parts[0].Operator.(*Process[string, event, string])
+}
+
+// wants compares what has come out since the last time.
+func (r *shelfRig) wants(want string) {
+	r.t.Helper()
+	var got []string
+	for _, row := range r.out.seen {
+		row, _, _ = strings.Cut(row, "@")
+		got = append(got, row)
+	}
+	r.out.seen = nil
+	if all := strings.Join(got, ", "); all != want {
+		r.t.Fatalf("got %q, want %q", all, want)
+	}
+}
+
+// passes lets one read through and what waits for it go on.
+func (r *shelfRig) passes() {
+	r.t.Helper()
+	r.pass <- struct{}{}
+	<-r.op().Wake()
+	must(r.t, r.op().Resume())
+}
+
+func (r *shelfRig) all() {
+	r.t.Helper()
+	r.gate.open()
+	r.settle()
+}
+
+func TestARowWhoseValueIsBelowHoldsUpNoOtherKey(t *testing.T) {
+	r := newShelfRig(t, strict, event{"a", 0, 1}, event{"b", 0, 1})
+	r.rows(nil, event{"b", 0, 3})
+	r.passes()
+	r.rows(nil, event{"a", 0, 3}, event{"b", 0, 7})
+	r.wants("b3=2, b7=3")
+	r.all()
+	r.wants("a3=2")
+}
+
+func TestRowsOfAKeyRunInTheirOrderEachToItsEnd(t *testing.T) {
+	r := newShelfRig(t, strict, event{"a", 0, 2}, event{"a", 0, 4})
+	r.rows(nil, event{"a", 0, 2}, event{"a", 0, 4}, event{"a", 0, 7})
+	r.passes() // its value
+	r.wants("a2 asks")
+	r.passes() // its entry
+	r.wants("a2 hears 1 true, a2=3, a4 asks")
+	r.all()
+	r.wants("a4 hears 2 true, a4=4, a7=5")
+}
+
+func TestARowAsleepInItsFunctionHoldsUpNoOtherKey(t *testing.T) {
+	r := newShelfRig(t, strict, event{"a", 0, 2}, event{"b", 0, 1})
+	r.rows(nil, event{"a", 0, 2}, event{"b", 0, 3})
+	r.passes()
+	r.wants("a2 asks, b3=2")
+	if in, asleep := r.op().flight.InFlight(), r.op().flight.Parked(); in != 1 || asleep != 1 {
+		t.Errorf("%d in flight, %d asleep", in, asleep)
+	}
+	r.all()
+	r.wants("a2 hears 1 true, a2=2")
+	if s := r.parts[0].env.Stats; s.Suspensions.Load() != 1 || s.InFlight.Load() != 0 || s.Waited.Load() != 2 {
+		t.Errorf("%d suspensions, %d in flight, %d waited", s.Suspensions.Load(), s.InFlight.Load(), s.Waited.Load())
+	}
+}
+
+func TestAWatermarkLeavesAfterAllThatCameBeforeIt(t *testing.T) {
+	for _, order := range []struct {
+		name  string
+		place func(*Env)
+		first string
+	}{{"strict", strict, ""}, {"relaxed", relaxed, "b3=2"}} {
+		t.Run(order.name, func(t *testing.T) {
+			r := newShelfRig(t, order.place, event{"a", 0, 2}, event{"b", 0, 1})
+			r.rows(nil, event{"a", 0, 2})
+			r.rig.watermark(7)
+			r.rows(nil, event{"b", 0, 3})
+			r.passes()
+			r.passes()
+			r.settleOnly(t, order.first)
+			r.all()
+			r.ends(order.first == "")
+		})
+	}
+}
+
+// settleOnly checks that a later row has run, or has not, while one before the watermark waits.
+func (r *shelfRig) settleOnly(t *testing.T, later string) {
+	t.Helper()
+	text := strings.Join(r.out.seen, ", ")
+	if strings.Contains(text, "w7") || strings.Contains(text, "b3=2") != (later != "") {
+		t.Fatalf("%q while a row before the watermark waits", text)
+	}
+}
+
+// ends checks the order in the end: the watermark behind a's row, and where order is strict before b's.
+func (r *shelfRig) ends(strict bool) {
+	r.t.Helper()
+	text := strings.Join(r.out.seen, ", ")
+	a, w, b := strings.Index(text, "a2=2"), strings.Index(text, "w7"), strings.Index(text, "b3=2")
+	if a < 0 || w < a || b < 0 || strict && b < w {
+		r.t.Errorf("%q", text)
+	}
+}
+
+func TestATimerComesBeforeTheRowsOfItsKeyThatCameBehindTheWatermark(t *testing.T) {
+	r := newShelfRig(t, strict, event{"a", 0, 1})
+	r.rows(nil, event{"a", 0, 5})
+	r.rig.watermark(9)
+	r.rows(nil, event{"a", 0, 3})
+	r.all()
+	r.wants("a5=2, timer a=2, w9, a3=3")
+}
+
+func TestOneRowInFlightIsEnough(t *testing.T) {
+	r := newShelfRig(t, func(env *Env) { env.InFlight = 1 }, event{"a", 0, 2}, event{"b", 0, 2})
+	r.rows(nil, event{"a", 0, 2}, event{"b", 0, 2}, event{"c", 0, 5})
+	if !r.op().Full() || r.op().flight.InFlight() != 1 {
+		t.Errorf("%d in flight, full: %v", r.op().flight.InFlight(), r.op().Full())
+	}
+	b := &flow.Batch[event]{}
+	b.Append(event{Key: "d"}, 0)
+	r.hash(b)
+	if err := r.parts[0].Batch(b); err == nil || !strings.Contains(err.Error(), "no room") {
+		t.Errorf("a batch beyond the limit: %v", err)
+	}
+	r.gate.open()
+	r.settle()
+	r.rig.watermark(9)
+	r.settle()
+	r.wants("a2 asks, a2 hears 1 true, a2=2, b2 asks, b2 hears 1 true, b2=2, c5=1, timer c=1, w9")
+}
+
+func TestABarrierWaitsForTheRowsInFlight(t *testing.T) {
+	r := newShelfRig(t, strict, event{"a", 0, 2})
+	r.rows(nil, event{"a", 0, 2})
+	r.rig.watermark(7)
+	r.gate.open()
+	if _, err := r.op().Snapshot(9); err != nil {
+		t.Fatal(err)
+	}
+	r.wants("a2 asks, a2 hears 1 true, a2=2, w7")
+}
+
+func TestAReadThatFailsFailsTheRowThatSleeps(t *testing.T) {
+	r := newShelfRig(t, strict, event{"a", 0, 2})
+	r.rows(nil, event{"a", 4, 2})
+	r.passes()
+	r.fail = errBroken
+	r.pass <- struct{}{}
+	<-r.op().Wake()
+	err := r.op().Resume()
+	var user *UserError
+	if !errors.Is(err, errBroken) || !errors.As(err, &user) || user.Key != "a" || user.Time != 4 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAPanicBehindAWaitNamesItsRow(t *testing.T) {
+	var thirteen []event
+	for n := range int64(13) {
+		thirteen = append(thirteen, event{"a", 0, 2*n + 1})
+	}
+	thirteen[12].N = 2
+	r := newShelfRig(t, strict, thirteen...)
+	r.rows(nil, event{"a", 6, 2})
+	r.passes()
+	r.pass <- struct{}{}
+	<-r.op().Wake()
+	err := r.op().Resume()
+	var user *UserError
+	if !errors.As(err, &user) || user.Key != "a" || user.Time != 6 || !strings.Contains(err.Error(), "unlucky") ||
+		!strings.Contains(string(user.Stack), "diary") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestRowsAsleepEndWithTheirOperator(t *testing.T) {
+	r := newShelfRig(t, strict, event{"a", 0, 2}, event{"b", 0, 2})
+	r.rows(nil, event{"a", 0, 2}, event{"b", 0, 2})
+	r.passes()
+	r.wants("a2 asks, b2 asks")
+	r.gate.open() // or their reads would wait for the end of the context
+}

@@ -79,6 +79,13 @@ func newShelfRig(t *testing.T, place func(*Env), before ...event) *shelfRig {
 	r.rescale(1)
 	r.out.seen = nil
 	r.shut()
+	t.Cleanup(func() { // the gate of a story that has failed would hold up its end
+		select {
+		case <-r.pass:
+		default:
+			r.gate.open()
+		}
+	})
 	return r
 }
 
@@ -152,40 +159,26 @@ func TestARowAsleepInItsFunctionHoldsUpNoOtherKey(t *testing.T) {
 
 func TestAWatermarkLeavesAfterAllThatCameBeforeIt(t *testing.T) {
 	for _, order := range []struct {
-		name  string
-		place func(*Env)
-		first string
-	}{{"strict", strict, ""}, {"relaxed", relaxed, "b3=2"}} {
+		name         string
+		place        func(*Env)
+		before, then string
+	}{
+		{"strict", strict, "a2 asks", "a2 hears 1 true, a2=2, w7, b3=3"},
+		{"relaxed", relaxed, "b3=3, a2 asks", "a2 hears 1 true, a2=2, w7"},
+	} {
 		t.Run(order.name, func(t *testing.T) {
 			r := newShelfRig(t, order.place, event{"a", 0, 2}, event{"b", 0, 1})
+			r.rows(nil, event{"b", 0, 1})
+			r.passes()
+			r.wants("b1=2")
 			r.rows(nil, event{"a", 0, 2})
 			r.rig.watermark(7)
 			r.rows(nil, event{"b", 0, 3})
 			r.passes()
-			r.passes()
-			r.settleOnly(t, order.first)
+			r.wants(order.before)
 			r.all()
-			r.ends(order.first == "")
+			r.wants(order.then)
 		})
-	}
-}
-
-// settleOnly checks that a later row has run, or has not, while one before the watermark waits.
-func (r *shelfRig) settleOnly(t *testing.T, later string) {
-	t.Helper()
-	text := strings.Join(r.out.seen, ", ")
-	if strings.Contains(text, "w7") || strings.Contains(text, "b3=2") != (later != "") {
-		t.Fatalf("%q while a row before the watermark waits", text)
-	}
-}
-
-// ends checks the order in the end: the watermark behind a's row, and where order is strict before b's.
-func (r *shelfRig) ends(strict bool) {
-	r.t.Helper()
-	text := strings.Join(r.out.seen, ", ")
-	a, w, b := strings.Index(text, "a2=2"), strings.Index(text, "w7"), strings.Index(text, "b3=2")
-	if a < 0 || w < a || b < 0 || strict && b < w {
-		r.t.Errorf("%q", text)
 	}
 }
 

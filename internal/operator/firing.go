@@ -131,7 +131,7 @@ func (p *Process[K, In, Out]) isDue(slot keyed.Slot) bool {
 func (p *Process[K, In, Out]) fireNext(h *hand[K, In, Out]) error {
 	t := p.due[p.nextDue]
 	p.nextDue++
-	busy := p.flight.InFlight() > 0 && p.flight.Busy(async.Key(t.slot))
+	busy := p.flight.InFlight() > 0 && p.flight.Busy(async.Key(t.slot)) || p.state.store.Coming(t.slot)
 	if busy || t.processing && !p.flight.Ready() {
 		p.putOff(t)
 		return nil
@@ -146,27 +146,25 @@ func (p *Process[K, In, Out]) fireNext(h *hand[K, In, Out]) error {
 	return p.sendMuch()
 }
 
-// putOff puts a timer in flight that has not begun.
+// putOff puts a timer in flight that has not begun. One of a watermark comes before the rows of its key that have not
+// begun, and so it may have to wait for what is read for them.
 func (p *Process[K, In, Out]) putOff(t dueTimer) {
+	pending := 0
+	read := p.forKey(t.slot)
+	if read != nil {
+		pending = 1
+	}
 	var id async.ID
 	if t.processing {
-		id = p.flight.Admit(async.Key(t.slot), 0)
+		id = p.flight.Admit(async.Key(t.slot), pending)
 	} else {
-		id = p.derive(t.slot)
+		id = p.flight.Derive(async.Key(t.slot), pending)
+		p.derived++
+	}
+	if read != nil {
+		read.ids = append(read.ids, id)
 	}
 	p.keep(id, ticket[In]{timer: t})
-}
-
-// derive puts a timer of the watermark in flight. It comes before the rows of its key that have not begun, and so it
-// may have to wait for what was read for them.
-func (p *Process[K, In, Out]) derive(slot keyed.Slot) async.ID {
-	p.derived++
-	if !p.state.store.Coming(slot) {
-		return p.flight.Derive(async.Key(slot), 0)
-	}
-	id, read := p.flight.Derive(async.Key(slot), 1), p.forKey(slot)
-	read.ids = append(read.ids, id)
-	return id
 }
 
 // startTimer registers a timer that has begun.

@@ -79,6 +79,7 @@ func newShelfRig(t *testing.T, place func(*Env), before ...event) *shelfRig {
 	r.rescale(1)
 	r.out.seen = nil
 	r.shut()
+	forget(r.op())
 	t.Cleanup(func() { // the gate of a story that has failed would hold up its end
 		select {
 		case <-r.pass:

@@ -82,6 +82,15 @@ func (r *flightRig) restored(hot ...event) {
 	r.rows(hot...)
 	r.settle()
 	r.shut()
+	forget(r.op())
+}
+
+// forget takes back the word that something may be there to resume: of what has been resumed already, perhaps.
+func forget(f Flying) {
+	select {
+	case <-f.Wake():
+	default:
+	}
 }
 
 func (r *flightRig) op() Flying { return r.parts[0].Operator.(Flying) }

@@ -216,7 +216,7 @@ func (p *Process[K, In, Out]) apply(h *hand[K, In, Out]) (blocked bool, err erro
 			return true, nil
 		}
 		l.next++
-		if (flying > 0 || l.ahead != nil) && p.waits(l, i) {
+		if (flying > 0 || l.ahead != nil || len(p.events) > 0) && p.waits(l, i) {
 			p.admit(l, i)
 			continue
 		}

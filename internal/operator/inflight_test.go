@@ -183,6 +183,19 @@ func TestAWatermarkLeavesAfterAllThatCameBeforeIt(t *testing.T) {
 	}
 }
 
+func TestABatchWaitsForAWatermarkAlthoughNothingIsInFlightAnyMore(t *testing.T) {
+	r := newShelfRig(t, strict, event{"a", 0, 1}, event{"b", 0, 1})
+	r.rows(nil, event{"b", 0, 1})
+	r.passes()
+	r.wants("b1=2")
+	r.rows(nil, event{"a", 0, 3})
+	r.rig.watermark(7)
+	r.pass <- struct{}{}
+	<-r.op().Wake()
+	r.rows(nil, event{"b", 0, 3}) // which finds that the read has come
+	r.wants("a3=2, w7, b3=3")
+}
+
 func TestATimerComesBeforeTheRowsOfItsKeyThatCameBehindTheWatermark(t *testing.T) {
 	r := newShelfRig(t, strict, event{"a", 0, 1})
 	r.rows(nil, event{"a", 0, 5})

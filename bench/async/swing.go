@@ -164,8 +164,8 @@ func (w *wave) peaks(stop <-chan struct{}, until time.Time) {
 func (w *wave) offerAll() error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for now := time.Since(w.begin); now < swings*w.second; now = time.Since(w.begin) {
-		if err := w.offer(w.offered(now)); err != nil {
+	for at := time.Since(w.begin); at < swings*w.second; at = time.Since(w.begin) {
+		if err := w.offer(w.offered(at)); err != nil {
 			return err
 		}
 		select {

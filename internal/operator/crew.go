@@ -32,7 +32,7 @@ type worker[H any] struct {
 }
 
 // maxIdle is how many coroutines without work are kept.
-const maxIdle = 256
+const maxIdle = 1024
 
 func newCrew[H any](work func(*worker[H]) error, hand func(*worker[H]) H) *crew[H] {
 	return &crew[H]{work: work, hand: hand, workers: map[*worker[H]]struct{}{}}

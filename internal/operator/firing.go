@@ -50,7 +50,7 @@ func (p *Process[K, In, Out]) advance() (more bool, err error) {
 		return false, nil
 	}
 	p.letGo()
-	if p.timers.processing != nil && p.clock > math.MinInt64 {
+	if p.timers.processing != nil && p.clock > math.MinInt64 && !p.full() {
 		if more, err = p.pop(p.timers.processing, p.clock, true); more || err != nil {
 			return more, err
 		}
@@ -67,6 +67,9 @@ func (p *Process[K, In, Out]) advance() (more bool, err error) {
 // perform fires the timers of a watermark and sends it on when all of them are done.
 func (p *Process[K, In, Out]) perform(e milestone) (more bool, err error) {
 	if !e.status && p.timers.event != nil {
+		if p.derived > 0 && p.full() {
+			return false, nil
+		}
 		if more, err = p.pop(p.timers.event, e.watermark, false); more || err != nil {
 			return more, err
 		}

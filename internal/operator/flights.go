@@ -21,6 +21,15 @@ func newFlights(env *Env) flights {
 	}
 }
 
+// mostAsleep is how many rows may sleep in the user's function: each has a coroutine and a read of its own, which take
+// some ten kilobytes, and more reads than the tables make at once hide nothing more.
+const mostAsleep = 2048
+
+// full reports whether no more may begin.
+func (f *flights) full() bool {
+	return f.limit.Full(f.flight.InFlight()) || f.flight.Parked() >= mostAsleep
+}
+
 // Wake has a token when Resume may find something to do.
 func (f *flights) Wake() <-chan struct{} { return f.arrivals.wake }
 

@@ -212,7 +212,7 @@ func (p *Process[K, In, Out]) apply(h *hand[K, In, Out]) (blocked bool, err erro
 	for l.next < len(l.slots) {
 		i := l.next
 		flying := p.flight.InFlight()
-		if flying > 0 && p.limit.Full(flying) {
+		if flying > 0 && p.full() {
 			return true, nil
 		}
 		l.next++
@@ -410,7 +410,7 @@ func (p *Process[K, In, Out]) Resume() error { return p.run() }
 
 // Full says that nothing more is to come before Resume.
 func (p *Process[K, In, Out]) Full() bool {
-	return p.load != nil || p.limit.Full(p.flight.InFlight())
+	return p.load != nil || p.full()
 }
 
 // Waits reports whether anything is in flight.

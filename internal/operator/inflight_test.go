@@ -52,6 +52,9 @@ func (d *diary) Process(ctx *flow.Context, e *event, out flow.Collector[string])
 
 func (d *diary) OnTimer(ctx *flow.Context, _ flow.Timer, out flow.Collector[string]) error {
 	n, _, err := d.count.Get(ctx)
+	if strings.HasPrefix(flow.Key[string](ctx), "k") {
+		_, _, err = d.by.Get(ctx, 77)
+	}
 	out.Emit(fmt.Sprintf("timer %s=%d", flow.Key[string](ctx), n))
 	return err
 }
@@ -222,6 +225,28 @@ func TestOneRowInFlightIsEnough(t *testing.T) {
 	r.rig.watermark(9)
 	r.settle()
 	r.wants("a2 asks, a2 hears 1 true, a2=2, b2 asks, b2 hears 1 true, b2=2, c5=1, timer c=1, w9")
+}
+
+// Every timer of a watermark sleeps: they overdraw the limit by what is popped at once, and no more.
+func TestAWatermarkWithManyTimersDoesNotWakeAllOfThemAtOnce(t *testing.T) {
+	const timers = 3 * dueAtOnce
+	r := newShelfRig(t, func(env *Env) { env.InFlight = 1 })
+	r.gate.open()
+	for n := range int64(timers) {
+		r.rows(nil, event{fmt.Sprint("k", n), 0, 5})
+	}
+	r.settle()
+	r.rescale(1)
+	r.rig.watermark(9)
+	most := 0
+	for r.op().Waits() {
+		most = max(most, r.op().flight.InFlight())
+		<-r.op().Wake()
+		must(t, r.op().Resume())
+	}
+	if most == 0 || most > 1+dueAtOnce {
+		t.Errorf("%d were in flight", most)
+	}
 }
 
 func TestABarrierWaitsForTheRowsInFlight(t *testing.T) {

@@ -61,5 +61,5 @@ func (a *arrivals) wait(ctx context.Context) error {
 	}
 }
 
-// close waits for the reads that are under way, whose context has ended.
+// close waits for the reads that are under way. Their context must have ended: nobody waits for a store that is down.
 func (a *arrivals) close() { a.all.Wait() }

@@ -88,7 +88,7 @@ func (p *Process[K, In, Out]) take(b *flow.Batch[In]) error {
 		p.env.Stats.Aheads.Add(1)
 		w := &awaited{Ahead: ahead}
 		l.ahead, p.reading = w, append(p.reading, w)
-		p.arrivals.begin(func() { _ = ahead.Read(p.env.Context, p.env.Below) }, func() error { return p.arrive(w) })
+		p.arrivals.begin(func() { _ = ahead.Read(p.state.ctx, p.env.Below) }, func() error { return p.arrive(w) })
 	}
 	p.load = l
 	p.rowsIn += len(b.Rows)

@@ -45,6 +45,9 @@ type stateOf[K comparable] struct {
 	pace  *earlyPace
 	aging aging
 	below *waiting
+	// ctx ends reads: with the task, or before that with the operator.
+	ctx    context.Context
+	cancel context.CancelFunc
 
 	mu         sync.Mutex
 	generation int             // counts releases; a snapshot taken before one must not be written after it
@@ -54,18 +57,22 @@ type stateOf[K comparable] struct {
 
 func newStateOf[K comparable](env *Env) (*stateOf[K], error) {
 	below := &waiting{Below: env.Below}
+	ctx, cancel := context.WithCancel(env.Context)
 	config := keyed.Config{
 		Operator: OperatorHash(env.UID), Name: env.Name, MaxParallelism: env.MaxParallelism,
-		Groups: env.Groups, Budget: env.Budget, Context: env.Context, Below: below,
+		Groups: env.Groups, Budget: env.Budget, Context: ctx, Below: below,
 	}
 	if r := env.Restored; r != nil {
 		config.Restored, config.Checkpoint = len(r.Shards) > 0, r.Checkpoint
 	}
 	store, err := keyed.NewStore[K](config)
 	if err != nil {
+		cancel()
 		return nil, fmt.Errorf("operator %q: %w", env.Name, err)
 	}
-	return &stateOf[K]{env: env, store: store, pace: newEarlyPace(env.Barrier), below: below}, nil
+	return &stateOf[K]{
+		env: env, store: store, pace: newEarlyPace(env.Barrier), below: below, ctx: ctx, cancel: cancel,
+	}, nil
 }
 
 // OperatorHash is what the table keys of an operator's state begin with.

@@ -153,6 +153,7 @@ func (p *Process[K, In, Out]) Snapshot(uint64) (Snapshot, error) {
 
 // Close ends what is in flight and gives back the memory of the state.
 func (p *Process[K, In, Out]) Close() error {
+	p.state.cancel()
 	p.crew.close()
 	p.arrivals.close()
 	p.state.store.Close()

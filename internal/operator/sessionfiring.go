@@ -61,7 +61,7 @@ func (s *SessionWindows[K, T, A, R]) whose() (any, int64) {
 func (s *SessionWindows[K, T, A, R]) readTimers(t int64) {
 	d := s.timers.Due(t)
 	s.timersRead = true
-	s.arrivals.begin(func() { _ = d.Read(s.env.Context, s.env.Below) }, func() error {
+	s.arrivals.begin(func() { _ = d.Read(s.state.ctx, s.env.Below) }, func() error {
 		a, err := s.timers.Take(d)
 		if err != nil {
 			return err

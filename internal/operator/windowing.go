@@ -118,6 +118,7 @@ func (w *windowing[K, T, A, R]) Snapshot(uint64) (Snapshot, error) {
 
 // Close waits for the reads under way and gives back the memory of the state.
 func (w *windowing[K, T, A, R]) Close() error {
+	w.state.cancel()
 	w.arrivals.close()
 	w.state.store.Close()
 	return nil

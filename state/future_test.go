@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,15 @@ func (c *counting) Read(ctx context.Context, keys [][]byte, found func(int, []by
 func (c *counting) Scan(ctx context.Context, start, end []byte, visit func(k, v []byte) error) error {
 	c.scans++
 	return c.tables.Scan(ctx, start, end, visit)
+}
+
+// Get implements keyed.Yielding.
+func (c *counting) Get(key []byte) (value []byte, there bool, err error) {
+	err = c.Read(context.Background(), [][]byte{key}, func(_ int, v []byte) error {
+		value, there = bytes.Clone(v), true
+		return nil
+	})
+	return value, there, err
 }
 
 // Yield implements keyed.Yielding. Scans that are together here are counted one by one.

@@ -89,7 +89,7 @@ func (a *Ahead) Read(ctx context.Context, below Below) error {
 			return a.readKeys(ctx, below)
 		}
 		r := &a.ranges[i-1].gathered
-		return r.read(ctx, below, r.full)
+		return r.read(ctx, below, r.long)
 	})
 	return a.err
 }

@@ -26,6 +26,7 @@ type core struct {
 	alone  bool
 	kept   map[Slot]int
 	failed map[Slot]error
+	asked  []byte // the key of the last fetch
 
 	keys    keySpace
 	cleared []Slot    // slots that lost state in this epoch

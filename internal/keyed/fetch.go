@@ -64,23 +64,22 @@ func (c *core) readError(err error) error {
 	return fmt.Errorf("operator %q: read state: %w", c.Name, err)
 }
 
-// scan visits the entries of a state and part whose keys begin, behind the prefix of the part, with what is from
-// start to before end; nil for the end of the part.
-func (c *core) scan(part int, state uint32, start, end []byte, visit func(rest, value []byte) error) error {
-	return c.scanOf(c.Below, part, state, start, end, visit)
+// bounds are the table keys between which the entries of a state and part are whose keys, behind the prefix of the
+// part, go from start to before end; nil for the end of the part.
+func (c *core) bounds(part int, state uint32, start, end []byte) (from, to []byte) {
+	from = append(c.prefix(nil, part, state), start...)
+	to = c.prefix(nil, part, state)
+	if end == nil {
+		return from, after(to)
+	}
+	return from, append(to, end...)
 }
 
-// scanOf is scan of some tables.
-func (c *core) scanOf(
-	below Below, part int, state uint32, start, end []byte, visit func(rest, value []byte) error,
-) error {
-	from := append(c.prefix(nil, part, state), start...)
-	to := append(c.prefix(nil, part, state), end...)
-	if end == nil {
-		to = after(to)
-	}
+// scan visits the entries within bounds.
+func (c *core) scan(part int, state uint32, start, end []byte, visit func(rest, value []byte) error) error {
+	from, to := c.bounds(part, state, start, end)
 	c.counts.Scans++
-	err := below.Scan(c.Context, from, to, func(key, value []byte) error { return visit(key[prefixLen:], value) })
+	err := c.Below.Scan(c.Context, from, to, func(key, value []byte) error { return visit(key[prefixLen:], value) })
 	if err != nil {
 		return c.readError(err)
 	}

@@ -13,7 +13,7 @@ func Gather(r Registry, s Slot, want func(a *Ahead)) error {
 	// be taken, whatever has been written meanwhile.
 	defer c.keep(s)()
 	a.kept = true
-	if err := c.gatherNow(a); err != nil {
+	if err := c.yield(func(below Below) error { return a.Read(c.Context, below) }); err != nil {
 		return c.readError(err)
 	}
 	defer c.keys.charge()
@@ -21,12 +21,4 @@ func Gather(r Registry, s Slot, want func(a *Ahead)) error {
 		return c.readError(err)
 	}
 	return a.useRanges(c)
-}
-
-func (c *core) gatherNow(a *Ahead) error {
-	read := func(below Below) error { return a.Read(c.Context, below) }
-	if c.Yielding == nil || c.alone {
-		return read(c.Below)
-	}
-	return c.Yielding.Yield(read)
 }

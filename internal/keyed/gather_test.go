@@ -56,13 +56,15 @@ func TestWhatIsWrittenWhileARecordWaitsDoesNotMakeItReadAgain(t *testing.T) {
 }
 
 // unreadable cannot be read.
-type unreadable struct{ *shelf }
+type unreadable struct{}
+
+func (unreadable) Get([]byte) ([]byte, bool, error) { return nil, false, errors.New("down") }
 
 func (unreadable) Yield(func(Below) error) error { return errors.New("down") }
 
 func TestAGatheringThatFailsNamesTheOperatorAndLosesNothing(t *testing.T) {
 	s, slot := withAll(t, 0)
-	s.store.Yielding = unreadable{s.below}
+	s.store.Yielding = unreadable{}
 	err := Gather(s.store, slot, s.wantAll(slot))
 	if err == nil || !strings.Contains(err.Error(), "read state: down") {
 		t.Errorf("%v", err)

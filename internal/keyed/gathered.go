@@ -26,13 +26,8 @@ const (
 
 // gather returns a range of a state and part that is to be read. Its bounds are those of scan.
 func (c *core) gather(part int, state uint32, start, end []byte) gathered {
-	g := gathered{start: append(c.prefix(nil, part, state), start...)}
-	if end == nil {
-		g.end = after(c.prefix(nil, part, state))
-	} else {
-		g.end = append(c.prefix(nil, part, state), end...)
-	}
-	return g
+	from, to := c.bounds(part, state, start, end)
+	return gathered{start: from, end: to}
 }
 
 // read copies entries until there are no more, or enough says that one is too many.
@@ -60,6 +55,9 @@ func (g *gathered) read(ctx context.Context, below Below, enough func(key []byte
 func (g *gathered) full([]byte) bool {
 	return len(g.entries) >= gatherEntries || len(g.bytes) >= gatherBytes
 }
+
+// long reports whether who uses the range would not bring it into memory as a whole.
+func (g *gathered) long([]byte) bool { return isStretch(len(g.entries), len(g.bytes)) }
 
 func (g *gathered) key(e gatheredEntry) []byte { return g.bytes[e.key:e.value] }
 

@@ -4,7 +4,8 @@ import "slices"
 
 // fetch reads an entry that is not in memory. Other records may use the store meanwhile.
 func (m *Map[MK, V]) fetch(s Slot, key MK) (e Slot, found bool, err error) {
-	value, there, err := m.core.fetch(m.appendKey(nil, s, key))
+	m.core.asked = m.appendKey(m.core.asked[:0], s, key)
+	value, there, err := m.core.fetch(m.core.asked)
 	if err != nil {
 		return 0, false, err
 	}

@@ -22,7 +22,7 @@ type Config struct {
 	// Below is where what is not in memory is read from. Restored says that it has something already.
 	Below    Below
 	Restored bool
-	// Yielding, unless it is nil, is read instead of Below for what user code asks of maps, lists and sums. Its calls may
+	// Yielding, unless it is nil, is what user code reads through what is asked of maps, lists and sums. Its calls may
 	// let other records use the store before they return; those of Below do not.
 	Yielding Yielding
 	// Checkpoint is the number of the checkpoint that Below comes from; zero for none.
@@ -31,11 +31,6 @@ type Config struct {
 
 // Below are the tables that hold what has been written and, when memory is short, is not in it any longer. They may be
 // used by several goroutines at once: what is read ahead is read together.
-//
-// A Below that is a store's Yielding may give the turn away in any call, and at any time during it, and has it back when
-// the call returns and whenever it calls found or visit. Meanwhile other records may do with the store, its snapshots
-// included, whatever they like, but for those of the key that the call is for: they wait, and the key's slot is held.
-// All that may come to that slot meanwhile is a Take.
 type Below interface {
 	// Read looks for keys, which are in ascending order and distinct, and calls found for each that is there, in
 	// any order but not concurrently. The value is valid during the call.
@@ -45,9 +40,13 @@ type Below interface {
 	Scan(ctx context.Context, start, end []byte, visit func(key, value []byte) error) error
 }
 
-// Yielding is a Below that may give the turn away.
+// Yielding reads from the tables below and gives the turn away meanwhile: then other records may do with the store, its
+// snapshots included, whatever they like, but for those of the key that the call is for: they wait, and the key's slot
+// is held. All that may come to that slot meanwhile is a Take.
 type Yielding interface {
-	Below
+	// Get looks for a key that nobody else looks for, and does not keep it. The value is valid until the turn is given
+	// away again.
+	Get(key []byte) (value []byte, there bool, err error)
 	// Yield calls read once, on any goroutine, and returns when it has. What it reads with does not give the turn
 	// away.
 	Yield(read func(below Below) error) error

@@ -27,22 +27,36 @@ var errEnough = errors.New("enough")
 // meanwhile.
 func (c *core) stretch(part int, state uint32, start, end []byte) (stretch, error) {
 	var r stretch
-	err := c.scanOf(c.inside(), part, state, start, end, func(rest, value []byte) error {
-		if len(r.ends) >= stretchEntries || len(r.arena) >= stretchBytes {
-			r.next = append(r.next, rest...)
-			return errEnough
+	from, to := c.bounds(part, state, start, end)
+	c.counts.Scans++
+	err := c.yield(func(below Below) error {
+		if err := below.Scan(c.Context, from, to, r.take); err != errEnough {
+			return err
 		}
-		r.arena = append(r.arena, rest...)
-		key := len(r.arena)
-		r.arena = append(r.arena, value...)
-		r.ends = append(r.ends, stretchEntry{key, len(r.arena)})
 		return nil
 	})
-	if errors.Is(err, errEnough) {
-		err = nil
+	if err != nil {
+		return r, c.readError(err)
 	}
-	return r, err
+	return r, nil
 }
+
+// take adds an entry, or fails with errEnough.
+func (r *stretch) take(key, value []byte) error {
+	rest := key[prefixLen:]
+	if isStretch(len(r.ends), len(r.arena)) {
+		r.next = append(r.next, rest...)
+		return errEnough
+	}
+	r.arena = append(r.arena, rest...)
+	end := len(r.arena)
+	r.arena = append(r.arena, value...)
+	r.ends = append(r.ends, stretchEntry{end, len(r.arena)})
+	return nil
+}
+
+// isStretch reports whether so many entries with so many bytes are as much as is read at once.
+func isStretch(entries, bytes int) bool { return entries >= stretchEntries || bytes >= stretchBytes }
 
 // all calls a function for each entry, until it fails.
 func (r *stretch) all(visit func(key, value []byte) error) error {

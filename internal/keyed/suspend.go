@@ -1,5 +1,7 @@
 package keyed
 
+import "bytes"
+
 // What user code asks a state for may have to be read, and while it is read other records may use the store: those of
 // other keys. So whoever reads keeps nothing meanwhile that leads into the store: what was read is put into memory of
 // its own, and when the read is over all is looked up again. What memory has by then goes first.
@@ -10,13 +12,15 @@ package keyed
 // stays while its slot is held. But of a map or a list memory has some entries and not others; so while somebody goes
 // through one, it is kept: nothing of it is evicted, and no tombstone of it is reclaimed.
 
-// inside is what user code reads through.
-func (c *core) inside() Below {
-	if c.Yielding == nil || c.alone {
-		return c.Below
+// yield calls read with what user code reads through: it may give the turn away.
+func (c *core) yield(read func(below Below) error) error {
+	if !c.yields() {
+		return read(c.Below)
 	}
-	return c.Yielding
+	return c.Yielding.Yield(read)
 }
+
+func (c *core) yields() bool { return c.Yielding != nil && !c.alone }
 
 // blocking lets all reads keep the turn until the function that it returns is called.
 func (c *core) blocking() (end func()) {
@@ -25,16 +29,17 @@ func (c *core) blocking() (end func()) {
 	return func() { c.alone = before }
 }
 
-// newBuffer is replaced by the test that shows that reads under way must not share memory.
-var newBuffer = func() []byte { return nil }
-
-// fetch looks for a table key of which memory knows nothing.
+// fetch looks for a table key of which memory knows nothing. The value is valid until the turn is given away.
 func (c *core) fetch(key []byte) (value []byte, there bool, err error) {
 	c.counts.Reads++
-	err = c.inside().Read(c.Context, [][]byte{key}, func(_ int, v []byte) error {
-		value, there = append(newBuffer(), v...), true
-		return nil
-	})
+	if c.yields() {
+		value, there, err = c.Yielding.Get(key)
+	} else {
+		err = c.Below.Read(c.Context, [][]byte{key}, func(_ int, v []byte) error {
+			value, there = bytes.Clone(v), true
+			return nil
+		})
+	}
 	if err != nil {
 		return nil, false, c.readError(err)
 	}

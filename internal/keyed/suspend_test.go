@@ -18,8 +18,9 @@ import (
 // drowsy is a shelf that gives the turn away in every call: before it looks, and after.
 type drowsy struct {
 	*shelf
-	rng *rand.Rand
-	now *actor // whose turn it is
+	rng   *rand.Rand
+	now   *actor // whose turn it is
+	given []byte
 }
 
 var errStopped = errors.New("the job has ended")
@@ -35,24 +36,22 @@ func (d *drowsy) pause() error {
 	return nil
 }
 
-func (d *drowsy) Read(ctx context.Context, keys [][]byte, found func(int, []byte) error) error {
-	var values [][]byte
+// Get implements Yielding. What it gives out is valid for as long as it has to be.
+func (d *drowsy) Get(key []byte) (value []byte, there bool, err error) {
+	clear(d.given)
+	key = bytes.Clone(key)
 	if err := d.pause(); err != nil {
-		return err
+		return nil, false, err
 	}
-	if err := d.shelf.Read(ctx, keys, func(i int, v []byte) error {
-		values = append(values, bytes.Clone(v), []byte{byte(i)})
+	if err := d.shelf.Read(context.Background(), [][]byte{key}, func(_ int, v []byte) error {
+		value, there = bytes.Clone(v), true
 		return nil
 	}); err != nil {
-		return err
+		return nil, false, err
 	}
-	for i := 0; i < len(values); i += 2 {
-		if err := errors.Join(d.pause(), found(int(values[i+1][0]), values[i])); err != nil {
-			return err
-		}
-		clear(values[i])
-	}
-	return d.pause()
+	err = d.pause()
+	d.given = value
+	return value, there, err
 }
 
 // Yield implements Yielding.
@@ -61,32 +60,6 @@ func (d *drowsy) Yield(read func(Below) error) error {
 		return err
 	}
 	return errors.Join(read(d.shelf), d.pause())
-}
-
-func (d *drowsy) Scan(ctx context.Context, start, end []byte, visit func(k, v []byte) error) error {
-	var entries []entry
-	if err := d.pause(); err != nil {
-		return err
-	}
-	if err := d.shelf.Scan(ctx, start, end, func(k, v []byte) error {
-		entries = append(entries, entry{'S', bytes.Clone(k), bytes.Clone(v)})
-		return nil
-	}); err != nil {
-		return err
-	}
-	for i, e := range entries {
-		if i%4 == 0 {
-			if err := d.pause(); err != nil {
-				return err
-			}
-		}
-		if err := visit(e.key, e.value); err != nil {
-			return err
-		}
-		clear(e.key)
-		clear(e.value)
-	}
-	return d.pause()
 }
 
 // actor works on one key after the other, as records do.
@@ -160,7 +133,7 @@ func newStage(t testing.TB, seed uint64) *stage {
 
 // open opens the store over what lies below.
 func (st *stage) open(t testing.TB, below *shelf, checkpoint uint64) {
-	st.below = &drowsy{below, st.rng, nil}
+	st.below = &drowsy{shelf: below, rng: st.rng}
 	var err error
 	st.Store, err = NewStore[string](Config{
 		Operator: 7, Name: "stage", MaxParallelism: 2, Groups: base.KeyGroupRange{End: 2}, Budget: NewBudget(1),
@@ -359,18 +332,12 @@ func TestRecordsThatWaitForStateLeaveEachOthersStateAlone(t *testing.T) {
 // Each of these would lose or bring back what a record wrote.
 func TestFaultsOfReadsThatGiveTheTurnAwayAreFound(t *testing.T) {
 	smallStretches(t)
-	shared, original := make([]byte, 0, 1<<20), newBuffer
 	for _, fault := range []struct {
 		name  string
 		plant func(there bool)
 	}{
 		{"what is gone through is evicted", func(there bool) { evictKept = there }},
 		{"tombstones of what is gone through are reclaimed", func(there bool) { reclaimKept = there }},
-		{"reads share a buffer", func(there bool) {
-			if newBuffer = original; there {
-				newBuffer = func() []byte { return shared }
-			}
-		}},
 	} {
 		t.Run(strings.ReplaceAll(fault.name, " ", "-"), func(t *testing.T) {
 			fault.plant(true)

@@ -1,6 +1,7 @@
 package keyed
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -157,16 +158,20 @@ func TestAnIterationMayEndEarly(t *testing.T) {
 	}
 }
 
-// meanwhile is a Below that does something while it reads.
+// meanwhile is a Yielding that does something while it reads.
 type meanwhile struct {
 	*shelf
 	do func()
 }
 
-func (m *meanwhile) Read(ctx context.Context, keys [][]byte, found func(int, []byte) error) error {
-	err := m.shelf.Read(ctx, keys, found)
+// Get implements Yielding.
+func (m *meanwhile) Get(key []byte) (value []byte, there bool, err error) {
+	err = m.shelf.Read(context.Background(), [][]byte{key}, func(_ int, v []byte) error {
+		value, there = bytes.Clone(v), true
+		return nil
+	})
 	m.do()
-	return err
+	return value, there, err
 }
 
 // Yield implements Yielding.

@@ -85,7 +85,8 @@ func (m *Map[MK, V]) unknown(s Slot, key MK) bool {
 	return !known && m.owner(s).knows != whole
 }
 
-// vainAtMost is how many entries of a state are known to be absent at most, those of maps that are being gone through not counted.
+// vainAtMost is how many entries of a state are known to be absent at most, those of maps that are being gone through
+// not counted.
 const vainAtMost = 1 << 14
 
 // inVain remembers an entry without a value. When there are too many, the oldest is forgotten, unless it has

@@ -206,7 +206,7 @@ func TestAKeyThatIsComingCanBeWantedFor(t *testing.T) {
 }
 
 func TestALongRangeIsLeftToBeReadWhenItIsUsed(t *testing.T) {
-	for _, c := range []struct{ entries, size int }{{gatherEntries + 1, 1}, {20, gatherBytes / 16}} {
+	for _, c := range []struct{ entries, size int }{{stretchEntries + 1, 1}, {20, stretchBytes / 16}} {
 		s := entire(t)
 		slot := s.slots(t, "a")[0]
 		for i := range c.entries {
@@ -216,7 +216,7 @@ func TestALongRangeIsLeftToBeReadWhenItIsUsed(t *testing.T) {
 		a, slots := s.find("a")
 		s.entry.WantAll(a, slots[0])
 		s.take(t, a)
-		if n := len(a.ranges[0].bytes); n > gatherBytes+c.size+100 || s.entry.dir.used > 0 {
+		if n := len(a.ranges[0].bytes); n > stretchBytes+c.size+100 || s.entry.dir.used > 0 {
 			t.Errorf("%d bytes kept, %d entries", n, s.entry.dir.used)
 		}
 		if n, err := s.entry.Len(slots[0]); n != c.entries || err != nil {
@@ -289,6 +289,23 @@ func TestWhatExpiresIsWantedToo(t *testing.T) {
 	if got := s.below.read(); got != "0 reads, 0 scans" {
 		t.Error(got)
 	}
+}
+
+func TestARangeThatIsNotLongIsReadOnce(t *testing.T) {
+	s := entire(t)
+	slot := s.slots(t, "a")[0]
+	for i := range stretchEntries {
+		s.entry.Set(slot, int64(i), "x")
+	}
+	s = s.reopened(t, 0)
+	a, slots := s.find("a")
+	s.entry.WantAll(a, slots[0])
+	s.take(t, a)
+	s.below.read()
+	if n, err := s.entry.Len(slots[0]); n != stretchEntries || err != nil {
+		t.Errorf("%d entries, %v", n, err)
+	}
+	s.unread(t)
 }
 
 // The parts come in several stretches, and what was read ahead is one of them.

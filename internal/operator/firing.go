@@ -152,8 +152,11 @@ func (p *Process[K, In, Out]) fireNext(h *hand[K, In, Out]) error {
 // putOff puts a timer in flight that has not begun. One of a watermark comes before the rows of its key that have not
 // begun, and so it may have to wait for what is read for them.
 func (p *Process[K, In, Out]) putOff(t dueTimer) {
+	var read *awaited
+	if p.state.store.Coming(t.slot) {
+		read = p.forKey(t.slot)
+	}
 	pending := 0
-	read := p.forKey(t.slot)
 	if read != nil {
 		pending = 1
 	}

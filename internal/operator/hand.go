@@ -34,37 +34,30 @@ func (h *hand[K, In, Out]) Key() any { return &h.key }
 
 // RegisterEventTimer implements flow.Engine.
 func (h *hand[K, In, Out]) RegisterEventTimer(slot uint32, t int64) error {
-	if h.process.onTimer == nil {
-		return flow.ErrNoTimers
-	}
-	h.process.timers.event.Register(keyed.Slot(slot), t)
-	return nil
+	return change(h.process.timers.event, (*keyed.Timers).Register, slot, t)
 }
 
 // RegisterProcessingTimer implements flow.Engine.
 func (h *hand[K, In, Out]) RegisterProcessingTimer(slot uint32, t int64) error {
-	if h.process.onTimer == nil {
-		return flow.ErrNoTimers
-	}
-	h.process.timers.processing.Register(keyed.Slot(slot), t)
-	return nil
+	return change(h.process.timers.processing, (*keyed.Timers).Register, slot, t)
 }
 
 // CancelEventTimer implements flow.Engine.
 func (h *hand[K, In, Out]) CancelEventTimer(slot uint32, t int64) error {
-	if h.process.onTimer == nil {
-		return flow.ErrNoTimers
-	}
-	h.process.timers.event.Cancel(keyed.Slot(slot), t)
-	return nil
+	return change(h.process.timers.event, (*keyed.Timers).Cancel, slot, t)
 }
 
 // CancelProcessingTimer implements flow.Engine.
 func (h *hand[K, In, Out]) CancelProcessingTimer(slot uint32, t int64) error {
-	if h.process.onTimer == nil {
+	return change(h.process.timers.processing, (*keyed.Timers).Cancel, slot, t)
+}
+
+// change changes timers, which a function has that is called when they fire.
+func change(timers *keyed.Timers, how func(*keyed.Timers, keyed.Slot, int64), slot uint32, t int64) error {
+	if timers == nil {
 		return flow.ErrNoTimers
 	}
-	h.process.timers.processing.Cancel(keyed.Slot(slot), t)
+	how(timers, keyed.Slot(slot), t)
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -21,7 +20,8 @@ type inFlight[K comparable, In, Out any] struct {
 	home    goroutine // the task's
 	tickets []ticket[In]
 	awake   []*worker[*hand[K, In, Out]] // whose reads have come
-	rows    *flow.Batch[Out]             // on their way out; always the same batch, whose columns change
+	lookups lookups[*worker[*hand[K, In, Out]]]
+	rows    *flow.Batch[Out] // on their way out; always the same batch, whose columns change
 	rowsIn  int
 	load    *load[In] // the batch at hand, if not all of its rows have begun or are in flight
 	loads   []*load[In]
@@ -158,6 +158,7 @@ func (p *Process[K, In, Out]) run() error {
 			return err
 		}
 	}
+	p.look()
 	p.limit.Observe(p.arrivals.under, p.env.Budget.Strained())
 	p.stall(p.state.below, p.Full())
 	p.tell(p.env.Stats)
@@ -325,53 +326,6 @@ func (p *Process[K, In, Out]) recycle(l *load[In]) {
 	p.in.Put(l.batch)
 	l.batch, l.ahead = nil, nil
 	p.loads = append(p.loads, l)
-}
-
-// errForeign is what a goroutine finds that uses state and is not the record's.
-var errForeign = errors.New("state is used on a goroutine that is not the one the function was called on: " +
-	"use it there, or pass what is needed to the goroutine")
-
-// suspend lets the record at hand wait for a read, while others go on.
-func (p *Process[K, In, Out]) suspend(read func() error) (bool, error) {
-	w := p.crew.turn
-	if w == nil {
-		if !p.home.same() {
-			return false, errForeign
-		}
-		return false, nil
-	}
-	if !w.home.same() {
-		return false, errForeign
-	}
-	h := w.hand
-	if !h.flies {
-		p.lift(h)
-	}
-	p.env.Stats.Suspensions.Add(1)
-	time, watermark := h.ctx.Time, h.ctx.Watermark
-	var err error
-	p.arrivals.begin(func() { err = read() }, func() error {
-		p.awake = append(p.awake, w)
-		return nil
-	})
-	if slept := w.sleep(); slept != nil {
-		return true, slept
-	}
-	h.ctx.Time, h.ctx.Watermark = time, watermark
-	return true, err
-}
-
-// lift puts a record in flight that has begun to run at once.
-func (p *Process[K, In, Out]) lift(h *hand[K, In, Out]) {
-	p.state.store.Hold(h.slot)
-	if h.ticket.load == nil {
-		h.id = p.startTimer(h)
-	} else {
-		h.id = p.flight.Start(async.Key(h.slot))
-		h.ticket.load.users++
-	}
-	h.flies = true
-	p.keep(h.id, h.ticket)
 }
 
 // sendMuch sends rows on when they fill a batch.

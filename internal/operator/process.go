@@ -87,7 +87,7 @@ func NewProcess[K comparable, In, Out any](
 	p.inFlight = newInFlight[K, In, Out](env)
 	p.rows = p.out.Get()
 	p.crew = newCrew(p.work, p.newHand)
-	s.store.Yielding = &yielding{s.below, p.suspend}
+	s.store.Yielding = yielding[K, In, Out]{p}
 	return p, nil
 }
 

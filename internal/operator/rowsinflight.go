@@ -155,4 +155,4 @@ func (f *rowsInFlight[T]) have(ids []async.ID) {
 func (f *rowsInFlight[T]) Waits() bool { return !f.clear() }
 
 // Full says that nothing more is to come before Resume. A batch is taken as a whole when there is room at all.
-func (f *rowsInFlight[T]) Full() bool { return f.limit.Full(f.flight.InFlight()) }
+func (f *rowsInFlight[T]) Full() bool { return f.full() }

@@ -79,7 +79,7 @@ func (b *bench) cold(ctx context.Context) error {
 	if err := b.compareBlocking(ctx, p, visit{ground: g, setting: unbounded}, fill); err != nil {
 		return err
 	}
-	bounded := setting{latency: b.o.Latency, memory: g.bytes / 16}
+	bounded := setting{latency: b.o.Latency, memory: g.bytes / 8}
 	p.name = "cold keys, memory full"
 	return b.compareBlocking(ctx, p, visit{ground: g, setting: bounded}, fill)
 }

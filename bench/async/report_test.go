@@ -53,13 +53,14 @@ func TestATargetIsAMostForACostAndALeastForThroughput(t *testing.T) {
 	}
 }
 
-func TestALoadHasCollapsedIfAHighTimeHasLessThanHalfOfTheBest(t *testing.T) {
+func TestALoadHasCollapsedIfAPeriodHasLessThanHalfOfTheBest(t *testing.T) {
 	for _, c := range []struct {
 		done  []int64
 		worst float64
 		ok    bool
 	}{
-		{[]int64{1, 10, 1, 8, 1, 9}, 0.8, true}, {[]int64{1, 10, 1, 4}, 0.4, false}, {[]int64{0, 0}, 0, false},
+		{[]int64{1, 8, 2, 4, 4, 9}, 0.8, true}, {[]int64{1, 9, 1, 3, 1, 9}, 0.4, false}, {[]int64{0, 0}, 0, false},
+		{[]int64{0, 0, 0}, 0, false},
 	} {
 		s := Swinging{Done: c.done}
 		if s.judge(); s.Worst != c.worst || s.OK != c.ok {

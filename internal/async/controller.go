@@ -49,6 +49,7 @@ type Controller struct {
 	epochs  queue[epoch] // the last one is open
 	oldest  EventID      // the event of the oldest one
 	flying  int
+	ended   uint64
 	inside  int
 }
 
@@ -189,6 +190,9 @@ func (c *Controller) Ready() bool { return c.runs(c.open()) }
 
 // InFlight is how many records have come and not ended, derived ones included.
 func (c *Controller) InFlight() int { return c.flying }
+
+// Ended is how many records have ended, ever.
+func (c *Controller) Ended() uint64 { return c.ended }
 
 // Parked is how many of those are inside their function.
 func (c *Controller) Parked() int { return c.inside }

@@ -204,7 +204,7 @@ func TestATimerWaitsForALaterRecordThatHasStarted(t *testing.T) {
 // With a limit of one record, and that one in flight, a timer gets in nevertheless: else its event would never
 // leave, and strict the record would never start.
 func TestTimersOverdrawALimitOfOne(t *testing.T) {
-	c, limit := New(false), NewLimit(1, 0)
+	c, limit := New(false), NewLimit(1)
 	event := c.Close()
 	record := c.Admit(1, 0)
 	if !limit.Full(c.InFlight()) {

@@ -59,7 +59,7 @@ func newHistory(seed uint64, wrap func(*Controller) controller) *history {
 	h := &history{m: m, rng: rng, firstUse: rng.IntN(4) == 0, seen: map[Key]*seen{}}
 	h.c = wrap(New(relaxed))
 	h.input, h.keys = 20+rng.IntN(60), 1+rng.IntN(12)
-	h.limit = NewLimit([]int{1, 2, 5, 20, 100}[rng.IntN(5)], 0)
+	h.limit = NewLimit([]int{1, 2, 5, 20, 100}[rng.IntN(5)])
 	return h
 }
 

@@ -5,23 +5,26 @@ const (
 	mostBound  = 65536
 )
 
-// Limit bounds the records in flight, by number and by bytes. It adapts: it starts at 1,024 records, doubles up to
-// 65,536 as long as it is reached while records wait for reads, and halves when memory is short, to 1 at least.
-// It is for one goroutine. Derived records do not ask it; they count for those that do.
+// Limit bounds the records in flight, by number and by bytes. The number adapts: it starts at 1,024 records and doubles,
+// up to 65,536, as long as it is reached while records wait for reads, but once for as many records as it lets in: then
+// what is in flight shows what the last change has done. The bytes are those of the records and of the state that they
+// bring, and follow the memory that there is for them. It is for one goroutine. Derived records do not ask it; they
+// count for those that do.
 type Limit struct {
 	bound    int
 	fixed    bool
 	maxBytes int64
 	bytes    int64
 	reached  bool
+	changed  uint64 // how many records had ended when the bound changed last
 }
 
-// NewLimit returns a limit that adapts, or, for more than zero records, one that stays. Zero bytes is no bound.
-func NewLimit(records int, bytes int64) *Limit {
+// NewLimit returns a limit that adapts, or, for more than zero records, one whose number stays.
+func NewLimit(records int) *Limit {
 	if records > 0 {
-		return &Limit{bound: records, fixed: true, maxBytes: bytes}
+		return &Limit{bound: records, fixed: true}
 	}
-	return &Limit{bound: firstBound, maxBytes: bytes}
+	return &Limit{bound: firstBound}
 }
 
 // Full says whether another record must stay outside while so many are in flight. When none is, one is let in
@@ -37,7 +40,7 @@ func (l *Limit) Full(inFlight int) bool {
 	return l.maxBytes > 0 && l.bytes >= l.maxBytes
 }
 
-// Add counts bytes of a record that comes, or, negative, of one that has ended.
+// Add counts bytes of records that come, or, negative, of some that have ended.
 func (l *Limit) Add(bytes int64) { l.bytes += bytes }
 
 // Bytes is how many are in flight.
@@ -46,16 +49,21 @@ func (l *Limit) Bytes() int64 { return l.bytes }
 // Bound is how many records may be in flight now.
 func (l *Limit) Bound() int { return l.bound }
 
-// Observe adapts the bound to what was seen since the last call: how many records wait for reads, whether memory
-// is short. Call it every so often; each call doubles or halves once at most.
-func (l *Limit) Observe(reading int, short bool) {
-	reached := l.reached
-	l.reached = false
-	switch {
-	case l.fixed:
-	case short:
-		l.bound = max(1, l.bound/2)
-	case reached && reading > 0:
-		l.bound = min(mostBound, 2*l.bound)
+// Seen is what a limit goes by.
+type Seen struct {
+	Ended    uint64 // records, ever
+	Reading  int    // reads that records wait for
+	MaxBytes int64  // that may be in flight; zero for no bound
+}
+
+// Observe adapts the limit. Call it every so often.
+func (l *Limit) Observe(s Seen) {
+	l.maxBytes = s.MaxBytes
+	if l.fixed || s.Ended-l.changed < uint64(l.bound) {
+		return
 	}
+	if l.reached && s.Reading > 0 && l.bound < mostBound {
+		l.bound, l.changed = 2*l.bound, s.Ended
+	}
+	l.reached = false
 }

@@ -17,79 +17,96 @@ func wantBound(t *testing.T, l *Limit, want int) {
 	}
 }
 
+// trial is a limit of which so many records end between two observations as it lets in.
+type trial struct {
+	*Limit
+	ended uint64
+}
+
+func (l *trial) after(reading int) {
+	l.ended += uint64(l.Bound())
+	l.Observe(Seen{Ended: l.ended, Reading: reading})
+}
+
 func TestALimitGrowsWhileItIsReachedAndRecordsRead(t *testing.T) {
-	l := NewLimit(0, 0)
+	l := trial{Limit: NewLimit(0)}
 	for want := 1024; want < 65536; want *= 2 {
-		wantBound(t, l, want)
-		l.Observe(1, false)
+		wantBound(t, l.Limit, want)
+		l.after(1)
 	}
-	wantBound(t, l, 65536)
-	l.Observe(1, false)
-	wantBound(t, l, 65536)
+	wantBound(t, l.Limit, 65536)
+	l.after(1)
+	wantBound(t, l.Limit, 65536)
 }
 
 func TestALimitStaysWhileItIsNotReached(t *testing.T) {
-	l := NewLimit(0, 0)
+	l := trial{Limit: NewLimit(0)}
 	l.Full(1023)
-	l.Observe(1000, false)
-	wantBound(t, l, 1024)
-	l.Observe(1, false) // which wantBound has reached
-	l.Observe(1, false)
-	wantBound(t, l, 2048)
+	l.after(1000)
+	wantBound(t, l.Limit, 1024)
+	l.after(1) // which wantBound has reached
+	l.after(1)
+	wantBound(t, l.Limit, 2048)
 }
 
 func TestALimitStaysWhenNobodyReads(t *testing.T) {
-	l := NewLimit(0, 0)
-	fill(l, 0)
-	l.Observe(0, false)
-	wantBound(t, l, 1024)
+	l := trial{Limit: NewLimit(0)}
+	fill(l.Limit, 0)
+	l.after(0)
+	wantBound(t, l.Limit, 1024)
 }
 
-func TestALimitShrinksWhenMemoryIsShortAndGrowsAgain(t *testing.T) {
-	l := NewLimit(0, 0)
-	for want := 512; want >= 1; want /= 2 {
+func TestALimitGrowsOnceForAllThatItLetsIn(t *testing.T) {
+	l := NewLimit(0)
+	for ended := range uint64(1024) {
 		fill(l, 0)
-		l.Observe(100, true)
-		wantBound(t, l, want)
+		l.Observe(Seen{Ended: ended, Reading: 1})
+		wantBound(t, l, 1024)
 	}
-	l.Observe(100, true)
-	wantBound(t, l, 1)
-	l.Observe(1, false)
-	wantBound(t, l, 2)
+	l.Observe(Seen{Ended: 1024, Reading: 1})
+	wantBound(t, l, 2048)
 }
 
 func TestALimitOfTheUserStays(t *testing.T) {
 	for _, records := range []int{1, 2, 7, 100_000} {
-		l := NewLimit(records, 0)
-		wantBound(t, l, records)
-		l.Observe(records, false)
-		wantBound(t, l, records)
-		l.Observe(records, true)
-		wantBound(t, l, records)
+		l := trial{Limit: NewLimit(records)}
+		wantBound(t, l.Limit, records)
+		l.after(records)
+		wantBound(t, l.Limit, records)
 	}
 }
 
 func TestBytesInFlightAreBoundedAndOneRecordAlwaysPasses(t *testing.T) {
-	l := NewLimit(0, 100)
-	l.Add(60)
-	if l.Full(1) {
-		t.Error("60 of 100 bytes are full")
-	}
-	l.Add(50)
-	if !l.Full(2) || l.Bytes() != 110 {
-		t.Errorf("%d of 100 bytes are not full", l.Bytes())
-	}
-	l.Observe(2, false)
-	if l.Bound() != 1024 {
-		t.Errorf("bytes made the bound of records %d", l.Bound())
-	}
-	l.Add(-60)
-	if l.Full(1) {
-		t.Error("50 of 100 bytes are full")
-	}
-	l.Add(-50)
-	l.Add(1000) // of a record that is larger, before it is let in
-	if l.Full(0) {
-		t.Error("a record larger than all bytes never gets in")
+	for _, records := range []int{0, 100} {
+		l := NewLimit(records)
+		l.Add(60)
+		if l.Full(1) {
+			t.Error("bytes without a bound are full")
+		}
+		l.Observe(Seen{MaxBytes: 100})
+		if l.Full(1) {
+			t.Error("60 of 100 bytes are full")
+		}
+		l.Add(50)
+		if !l.Full(2) || l.Bytes() != 110 {
+			t.Errorf("%d of 100 bytes are not full", l.Bytes())
+		}
+		bound := l.Bound()
+		l.Observe(Seen{Ended: 1 << 20, Reading: 2, MaxBytes: 100})
+		if l.Bound() != bound {
+			t.Errorf("bytes made the bound of records %d", l.Bound())
+		}
+		l.Add(-60)
+		if l.Full(1) {
+			t.Error("50 of 100 bytes are full")
+		}
+		l.Observe(Seen{MaxBytes: 50})
+		if !l.Full(1) {
+			t.Error("50 of 50 bytes are not full")
+		}
+		l.Add(1000) // of a record that is larger, before it is let in
+		if l.Full(0) {
+			t.Error("a record larger than all bytes never gets in")
+		}
 	}
 }

@@ -20,6 +20,7 @@ func (c *Controller) unregister(id ID) {
 		c.inside--
 	}
 	c.flying--
+	c.ended++
 	c.records[id] = record{next: c.free}
 	c.free = id
 }

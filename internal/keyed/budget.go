@@ -46,13 +46,6 @@ func (b *Budget) Limited() bool { return b != nil && b.limited }
 // Spent reports whether there is no room for more.
 func (b *Budget) Spent() bool { return b.Limited() && b.used.Load() >= b.limit.Load() }
 
-// Strained reports whether stores take so much more than the limit, an eighth of it, that what is in flight has to become
-// less: to be at the limit is what bounded memory always is.
-func (b *Budget) Strained() bool {
-	limit := b.Limit()
-	return b.Limited() && b.used.Load() > limit+limit/8
-}
-
 // leastDirty are the changes that a store may have whatever the limit is.
 const leastDirty = 64 << 10
 
@@ -63,4 +56,16 @@ func (b *Budget) DirtyShare() int64 {
 		return math.MaxInt64
 	}
 	return max(leastDirty, b.Limit()/4/max(1, b.stores.Load()))
+}
+
+// leastFlight are the bytes that may be in flight over a store whatever the limit is.
+const leastFlight = 1 << 20
+
+// FlightShare is how many bytes may be in flight over a store, rows with the state that they bring: it cannot be
+// forgotten, and all together should not take more than a quarter of the limit. Zero is for no bound.
+func (b *Budget) FlightShare() int64 {
+	if !b.Limited() {
+		return 0
+	}
+	return max(leastFlight, b.Limit()/4/max(1, b.stores.Load()))
 }

@@ -93,3 +93,16 @@ func TestChunksOfListsCountAsTheyGrow(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatMayBeInFlightIsAShareOfTheLimit(t *testing.T) {
+	if share := NewBudget(0).FlightShare(); share != 0 {
+		t.Errorf("%d without a limit", share)
+	}
+	b := NewBudget(64 << 20)
+	if share := b.FlightShare(); share != 16<<20 {
+		t.Errorf("%d of 64 MB", share)
+	}
+	if share := NewBudget(1000).FlightShare(); share != leastFlight {
+		t.Errorf("%d of 1,000 bytes", share)
+	}
+}

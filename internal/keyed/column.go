@@ -55,7 +55,7 @@ type column[V any] struct {
 	lastChange uint64
 	dirtied    *amount // slots that have become dirty in the epoch, over all states of the store
 	grain      int64   // the memory of a slot with its key, about, without heft
-	heft       heft
+	heft       record.Heft
 	older      []olderChanges // by page; nil where nothing is evicted
 	// weigh is what a value takes beyond its page, in bytes; nil for nothing that would count.
 	weigh func(*V) int64
@@ -68,7 +68,7 @@ func newColumn[V any](core *core, values *versions[V]) column[V] {
 	if core.Budget.Limited() {
 		c.older = []olderChanges{}
 	}
-	c.grain, c.heft = keyBytes+int64(sizeOf[V]()), heftOfType[V]()
+	c.grain, c.heft = keyBytes+int64(sizeOf[V]()), record.HeftOf[V]()
 	return c
 }
 
@@ -151,7 +151,7 @@ func (c *column[V]) ref(s Slot) *V {
 func (c *column[V]) taint(p *page[V], s Slot) {
 	if !p.dirty.has(s) {
 		p.dirty.set(s)
-		c.dirtied.add(1, c.grain+c.heft.each())
+		c.dirtied.add(1, c.grain+c.heft.Each())
 	}
 }
 
@@ -166,11 +166,11 @@ func (c *column[V]) kept(v *V) {
 	if len(c.strings) > 0 {
 		keepStrings(unsafe.Pointer(v), c.strings)
 	}
-	c.heft.take(unsafe.Pointer(v))
+	c.heft.Take(unsafe.Pointer(v))
 }
 
 // held is the memory of the column when it has so many values.
-func (c *column[V]) held(values int) int64 { return c.bytes + int64(values)*c.heft.each() }
+func (c *column[V]) held(values int) int64 { return c.bytes + int64(values)*c.heft.Each() }
 
 // clear takes the value away and reports whether there was one.
 func (c *column[V]) clear(s Slot) bool {
@@ -208,7 +208,7 @@ func (c *column[V]) fill(s Slot, encoded []byte) error {
 		return err
 	}
 	p.present.set(s)
-	c.heft.take(unsafe.Pointer(&p.vals[s&pageMask]))
+	c.heft.Take(unsafe.Pointer(&p.vals[s&pageMask]))
 	if c.weigh != nil {
 		c.bytes += c.weigh(&p.vals[s&pageMask])
 	}

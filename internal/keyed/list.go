@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/record"
 )
 
 // List is a list for each key: a map from sequences to chunks of a few kilobytes. What is appended goes to the
@@ -68,7 +69,7 @@ func newList[V any](r Registry, name string, until func(*chunk[V]) *int64) (*Lis
 		return nil, err
 	}
 	// The rows of a chunk are weighed one by one; a chunk that has changed is half full, on average.
-	l.chunks.heft, l.chunks.grain = heft{}, l.chunks.grain+chunkBytes/2
+	l.chunks.heft, l.chunks.grain = record.Heft{}, l.chunks.grain+chunkBytes/2
 	l.chunks.weigh = func(c *chunk[V]) int64 { return int64(cap(c.bytes)) }
 	return l, nil
 }

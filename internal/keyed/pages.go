@@ -131,7 +131,7 @@ func (f *frozenPages[V]) release() {
 			changed = from.live.dirty
 		}
 		f.column.writable(Slot(from.index) << pageBits).dirty.add(changed)
-		f.column.dirtied.add(int64(changed.count(changed)), f.column.grain+f.column.heft.each())
+		f.column.dirtied.add(int64(changed.count(changed)), f.column.grain+f.column.heft.Each())
 	}
 }
 

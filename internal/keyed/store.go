@@ -198,6 +198,9 @@ func (s *Store[K]) Bytes() int64 {
 	return total + int64(4*len(s.awaited))
 }
 
+// Each is about how much of that a key takes, with all that it has.
+func (s *Store[K]) Each() int64 { return s.Bytes() / int64(max(1, s.Len())) }
+
 // Dirty is about the memory, in bytes, that changes of this epoch take which no snapshot has yet.
 func (s *Store[K]) Dirty() int64 { return s.dirtied.bytes }
 

@@ -195,7 +195,7 @@ func (c *Sum[A]) Clear(s Slot) error {
 // remove lets the next snapshot delete parts. Their slots are dirty, so that their keys stay until that is done.
 func (c *Sum[A]) remove(gone []partID) {
 	c.gone = append(c.gone, gone...)
-	c.dirtied.add(int64(len(gone)), c.grain+c.heft.each())
+	c.dirtied.add(int64(len(gone)), c.grain+c.heft.Each())
 }
 
 // Touch reads from the pages of many slots, so that the waits for memory overlap.

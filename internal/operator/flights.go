@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/aquifer-stream/aquifer/internal/async"
+	"github.com/aquifer-stream/aquifer/internal/keyed"
 )
 
 // flights are what operators with rows in flight have in common: who may run, how many there may be, and the reads
@@ -17,7 +18,7 @@ type flights struct {
 
 func newFlights(env *Env) flights {
 	return flights{
-		flight: async.New(env.Relaxed), limit: async.NewLimit(env.InFlight, 0), arrivals: newArrivals(),
+		flight: async.New(env.Relaxed), limit: async.NewLimit(env.InFlight), arrivals: newArrivals(),
 	}
 }
 
@@ -28,6 +29,11 @@ const mostAsleep = 2048
 // full reports whether no more may begin.
 func (f *flights) full() bool {
 	return f.limit.Full(f.flight.InFlight()) || f.flight.Parked() >= mostAsleep
+}
+
+// adapt adapts the limit to what has been seen.
+func (f *flights) adapt(b *keyed.Budget) {
+	f.limit.Observe(async.Seen{Ended: f.flight.Ended(), Reading: f.arrivals.under, MaxBytes: b.FlightShare()})
 }
 
 // Wake has a token when Resume may find something to do.

@@ -25,6 +25,7 @@ type inFlight[K comparable, In, Out any] struct {
 	rowsIn  int
 	load    *load[In] // the batch at hand, if not all of its rows have begun or are in flight
 	loads   []*load[In]
+	weight  weight[In]
 	arrived int64 // the last watermark that has come
 	firing
 }
@@ -35,6 +36,7 @@ type load[In any] struct {
 	slots     []keyed.Slot
 	next      int   // the first row that nothing has been done with
 	users     int   // rows in flight
+	bytes     int64 // that count as in flight
 	watermark int64 // that came before it
 	ahead     *awaited
 	asked     []bool // by row: whether it has asked for more than its key; empty for none
@@ -66,7 +68,7 @@ type ticket[In any] struct {
 
 func newInFlight[K comparable, In, Out any](env *Env) inFlight[K, In, Out] {
 	return inFlight[K, In, Out]{
-		flights: newFlights(env), arrived: flow.NoTime, firing: newFiring(),
+		flights: newFlights(env), weight: newWeight[In](), arrived: flow.NoTime, firing: newFiring(),
 	}
 }
 
@@ -101,7 +103,10 @@ func (p *Process[K, In, Out]) newLoad(b *flow.Batch[In]) *load[In] {
 		l, p.loads = p.loads[n-1], p.loads[:n-1]
 	}
 	slots := slices.Grow(l.slots[:0], len(b.Rows))[:len(b.Rows)]
-	*l = load[In]{batch: b, slots: slots, watermark: p.arrived, asked: l.asked[:0]}
+	*l = load[In]{
+		batch: b, slots: slots, bytes: p.weight.of(b, p.state.store.Each()), watermark: p.arrived, asked: l.asked[:0],
+	}
+	p.limit.Add(l.bytes)
 	return l
 }
 
@@ -159,7 +164,7 @@ func (p *Process[K, In, Out]) run() error {
 		}
 	}
 	p.look()
-	p.limit.Observe(p.arrivals.under, p.env.Budget.Strained())
+	p.adapt(p.env.Budget)
 	p.stall(p.state.below, p.Full())
 	p.tell(p.env.Stats)
 	return p.send()
@@ -323,6 +328,7 @@ func (p *Process[K, In, Out]) recycle(l *load[In]) {
 	if l.users > 0 || l == p.load {
 		return
 	}
+	p.limit.Add(-l.bytes)
 	p.in.Put(l.batch)
 	l.batch, l.ahead = nil, nil
 	p.loads = append(p.loads, l)

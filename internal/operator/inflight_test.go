@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/keyed"
 	"github.com/aquifer-stream/aquifer/state"
 )
 
@@ -218,6 +219,28 @@ func TestOneRowInFlightIsEnough(t *testing.T) {
 	r.rig.watermark(9)
 	r.settle()
 	r.wants("a2 asks, a2 hears 1 true, a2=2, b2 asks, b2 hears 1 true, b2=2, c5=1, timer c=1, w9")
+}
+
+// More would wait beside the state than memory has room for.
+func TestRowsThatAreLargeStayOutside(t *testing.T) {
+	const rows = 300
+	long := strings.Repeat("x", 10_000)
+	for limit, want := range map[int64]int{0: rows, 1 << 20: 1, 64 << 20: rows} {
+		r := newShelfRig(t, func(env *Env) { env.Budget = keyed.NewBudget(limit) }, event{"a", 0, 1})
+		var events []event
+		for n := range rows {
+			events = append(events, event{fmt.Sprint(long, n), 0, 1})
+		}
+		r.rows(nil, event{"a", 0, 1}) // the limit is looked at after each batch
+		r.rows(nil, events...)
+		if got := r.op().flight.InFlight() - 1; got != want-1 && got != want {
+			t.Errorf("%d of %d rows are in flight where memory is limited to %d", got, rows, limit)
+		}
+		r.all()
+		if bytes := r.op().limit.Bytes(); bytes != 0 || r.op().flight.InFlight() != 0 {
+			t.Errorf("%d bytes are in flight when nothing is", bytes)
+		}
+	}
 }
 
 // Every timer of a watermark sleeps: they overdraw the limit by what is popped at once, and no more.

@@ -24,6 +24,7 @@ type rowsInFlight[T any] struct {
 	arrived    int64        // the last watermark that has come
 	seats      map[seat]int // that must stay where they are, and how many want that
 	loads      []*rowLoad[T]
+	weight     weight[T]
 	batch      *flow.Batch[T] // of the row being added
 	at         int            // the row being added
 }
@@ -61,12 +62,15 @@ type waitingRow[T any] struct {
 type rowLoad[T any] struct {
 	batch *flow.Batch[T]
 	users int          // rows in flight
+	bytes int64        // that count as in flight
 	ahead *keyed.Ahead // what its rows need that was not in memory
 	ids   []async.ID   // the rows that wait for it
 }
 
 func newRowsInFlight[T any](env *Env) rowsInFlight[T] {
-	return rowsInFlight[T]{flights: newFlights(env), arrived: flow.NoTime, seats: map[seat]int{}}
+	return rowsInFlight[T]{
+		flights: newFlights(env), weight: newWeight[T](), arrived: flow.NoTime, seats: map[seat]int{},
+	}
 }
 
 // newLoad begins with a batch. What it needs is added to ahead.
@@ -75,7 +79,8 @@ func (f *rowsInFlight[T]) newLoad(b *flow.Batch[T], ahead *keyed.Ahead) *rowLoad
 	if n := len(f.loads); n > 0 {
 		l, f.loads = f.loads[n-1], f.loads[:n-1]
 	}
-	l.batch, l.ahead = b, ahead
+	l.batch, l.ahead, l.bytes = b, ahead, f.weight.of(b, 0) // accumulators are small
+	f.limit.Add(l.bytes)
 	return l
 }
 

@@ -41,6 +41,7 @@ func (w *windowing[K, T, A, R]) depart(l *rowLoad[T]) error {
 }
 
 func (w *windowing[K, T, A, R]) giveBack(l *rowLoad[T]) {
+	w.limit.Add(-l.bytes)
 	w.in.Put(l.batch)
 	l.batch, l.ahead = nil, nil
 	w.loads = append(w.loads, l)
@@ -74,7 +75,7 @@ func (w *windowing[K, T, A, R]) run() error {
 			return err
 		}
 	}
-	w.limit.Observe(w.arrivals.under, w.env.Budget.Strained())
+	w.adapt(w.env.Budget)
 	w.stall(w.state.below, w.Full())
 	w.tell(w.env.Stats)
 	return w.send()

@@ -98,15 +98,37 @@ type writer struct {
 	store *Store
 	ctx   context.Context
 	name  string
-	data  bytes.Buffer
+	parts [][]byte // of partLen bytes each, but for the last: what has been written is copied once, when all is there
 }
 
-func (w *writer) Write(p []byte) (int, error) { return w.data.Write(p) }
-func (w *writer) Finish() error               { return w.store.PutIfAbsent(w.ctx, w.name, w.data.Bytes()) }
-func (w *writer) Abort()                      { w.data.Reset() }
+const partLen = 1 << 20
+
+// Write implements io.Writer.
+func (w *writer) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		if n := len(w.parts); n == 0 || len(w.parts[n-1]) == partLen {
+			w.parts = append(w.parts, nil)
+		}
+		last := &w.parts[len(w.parts)-1]
+		n := min(len(rest), partLen-len(*last))
+		*last, rest = append(*last, rest[:n]...), rest[n:]
+	}
+	return len(p), nil
+}
+
+// Finish implements objstore.Writer.
+func (w *writer) Finish() error { return w.store.create(w.ctx, w.name, slices.Concat(w.parts...)) }
+
+// Abort implements objstore.Writer.
+func (w *writer) Abort() { w.parts = nil }
 
 // PutIfAbsent implements objstore.Store.
 func (s *Store) PutIfAbsent(ctx context.Context, name string, data []byte) error {
+	return s.create(ctx, name, bytes.Clone(data))
+}
+
+// create stores data, which is the store's from now on.
+func (s *Store) create(ctx context.Context, name string, data []byte) error {
 	if err := check(ctx, name); err != nil {
 		return err
 	}
@@ -126,11 +148,11 @@ func check(ctx context.Context, name string) error {
 	return objstore.CheckName(name)
 }
 
-// put stores a copy of data under a new version. The mutex is held.
+// put stores data, which is the store's from now on, under a new version. The mutex is held.
 func (s *Store) put(name string, data []byte) objstore.Version {
 	s.writes++
 	v := objstore.Version(strconv.FormatUint(s.writes, 10))
-	s.objects[name] = content{bytes.Clone(data), v}
+	s.objects[name] = content{data, v}
 	return v
 }
 
@@ -141,6 +163,7 @@ func (s *Store) Swap(
 	if err := check(ctx, name); err != nil {
 		return "", err
 	}
+	data = bytes.Clone(data)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.objects[name].version != old {

@@ -1,14 +1,10 @@
-package keyed
+package record
 
-import (
-	"unsafe"
+import "unsafe"
 
-	"github.com/aquifer-stream/aquifer/internal/record"
-)
-
-// heft is what values take beyond their pages, in strings and slices of bytes: the mean of those that came lately. To
-// weigh each value when it goes again would take longer than it is worth.
-type heft struct {
+// Heft is what values take beyond their own size, in strings and slices of bytes: the mean of those that came lately. To
+// weigh each value when it goes again would take longer than it is worth. It is for one goroutine.
+type Heft struct {
 	lengths []uintptr // offsets of the lengths of strings and slices
 	mean    int64     // in bytes, times heftOf
 }
@@ -20,9 +16,10 @@ const (
 	blockBytes = 16
 )
 
-func heftOfType[V any]() heft {
-	l, word := record.LayoutOf[V](), unsafe.Sizeof(uintptr(0))
-	var h heft
+// HeftOf is the heft of values of a type, of which none have come.
+func HeftOf[V any]() Heft {
+	l, word := LayoutOf[V](), unsafe.Sizeof(uintptr(0))
+	var h Heft
 	for _, offsets := range [][]uintptr{l.Strings, l.Bytes} {
 		for _, off := range offsets {
 			h.lengths = append(h.lengths, off+word) // behind the pointer
@@ -31,8 +28,8 @@ func heftOfType[V any]() heft {
 	return h
 }
 
-// take takes a value into account that begins at a place.
-func (h *heft) take(v unsafe.Pointer) {
+// Take takes a value into account that begins at a place.
+func (h *Heft) Take(v unsafe.Pointer) {
 	if len(h.lengths) == 0 {
 		return
 	}
@@ -46,5 +43,5 @@ func (h *heft) take(v unsafe.Pointer) {
 	h.mean += bytes - h.mean/heftOf
 }
 
-// each is about what one value takes.
-func (h *heft) each() int64 { return h.mean / heftOf }
+// Each is about what one value takes, in bytes.
+func (h *Heft) Each() int64 { return h.mean / heftOf }

@@ -18,10 +18,13 @@ type gathered struct {
 // gatheredEntry is an entry: its key, and up to end its value, are in bytes.
 type gatheredEntry struct{ key, value, end int }
 
-// Of a range, no more than a few entries or a few bytes are kept at once, but for one entry that is larger.
+// Of a range, no more than a few entries or a few bytes are kept at once, but for one entry that is larger; and less of
+// one that is read ahead beside many others.
 const (
 	gatherEntries = 4096
 	gatherBytes   = 1 << 20
+	aheadEntries  = 512
+	aheadBytes    = 64 << 10
 )
 
 // gather returns a range of a state and part that is to be read. Its bounds are those of scan.
@@ -54,6 +57,11 @@ func (g *gathered) read(ctx context.Context, below Below, enough func(key []byte
 // full reports whether nothing more should be kept.
 func (g *gathered) full([]byte) bool {
 	return len(g.entries) >= gatherEntries || len(g.bytes) >= gatherBytes
+}
+
+// begun reports whether no more should be kept of a range that is not needed yet.
+func (g *gathered) begun([]byte) bool {
+	return len(g.entries) >= aheadEntries || len(g.bytes) >= aheadBytes
 }
 
 // long reports whether who uses the range would not bring it into memory as a whole.

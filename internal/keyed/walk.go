@@ -9,6 +9,7 @@ import (
 // store's goroutine.
 type Walk[K comparable, A any] struct {
 	panes   *Panes[K, A]
+	ahead   int // steps that are read ahead
 	ctx     context.Context
 	cancel  context.CancelFunc
 	group   sync.WaitGroup
@@ -31,12 +32,19 @@ type stepRead struct {
 	err     error
 }
 
-// readAhead is how many steps are read ahead: each keeps about a megabyte at most.
-const readAhead = 16
+// Of a walk so many steps are read ahead, as many as there is memory for. A window that fires has a step in each key
+// group, whatever its size.
+const (
+	leastAhead = 16
+	mostAhead  = 256
+)
 
 // Walk returns a walk through all parts, and in each part through the namespaces as they are given. Close ends it.
 func (p *Panes[K, A]) Walk(namespaces []int64) *Walk[K, A] {
-	w := &Walk[K, A]{panes: p, ctx: p.store.Context, cancel: func() {}}
+	w := &Walk[K, A]{panes: p, ahead: mostAhead, ctx: p.store.Context, cancel: func() {}}
+	if share := p.store.Budget.FlightShare(); share > 0 {
+		w.ahead = int(min(mostAhead, max(leastAhead, share/aheadBytes)))
+	}
 	for part := range p.store.Groups.Len() {
 		for _, ns := range namespaces {
 			if p.Pane(ns).dir.parts[part].partial {
@@ -83,7 +91,7 @@ func (w *Walk[K, A]) give(r *stepRead, visit func(*K, *A) error) (more *stepRead
 		return nil, w.panes.store.readError(r.err)
 	}
 	if r.more {
-		more = w.begin(r.step, r.rest())
+		more = w.begin(r.step, r.rest(), (*gathered).full)
 	}
 	pane, behind := w.panes.Pane(r.ns), prefixLen+len(appendOrdered(nil, r.ns))
 	for key, value := range r.all {
@@ -116,24 +124,24 @@ func (w *Walk[K, A]) await() *stepRead {
 
 // fill begins to read the next steps.
 func (w *Walk[K, A]) fill() {
-	for len(w.reading) < readAhead && len(w.steps) > 0 {
+	for len(w.reading) < w.ahead && len(w.steps) > 0 {
 		next := w.steps[0]
 		w.steps = w.steps[1:]
 		ns := appendOrdered(nil, next.ns)
 		g := w.panes.store.gather(next.part, stateID(w.panes.name), ns, after(ns))
-		w.reading = append(w.reading, w.begin(next, g))
+		w.reading = append(w.reading, w.begin(next, g, (*gathered).begun))
 	}
 }
 
-// begin begins to read a step, from where g does.
-func (w *Walk[K, A]) begin(s step, g gathered) *stepRead {
+// begin begins to read a step, from where g does, until there is enough of it.
+func (w *Walk[K, A]) begin(s step, g gathered, enough func(g *gathered, key []byte) bool) *stepRead {
 	core := &w.panes.store.core
 	core.counts.Scans++
 	r := &stepRead{step: s, gathered: g, written: core.clock.written.Load(), done: make(chan struct{})}
 	below := core.Below
 	w.group.Go(func() {
 		defer close(r.done)
-		r.err = r.read(w.ctx, below, r.full)
+		r.err = r.read(w.ctx, below, func(key []byte) bool { return enough(&r.gathered, key) })
 	})
 	return r
 }

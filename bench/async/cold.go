@@ -3,6 +3,7 @@ package async
 import (
 	"context"
 	"errors"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"time"
 )
 
@@ -23,9 +24,9 @@ func (v visit) run(ctx context.Context, fed time.Duration) (all spent, err error
 		return all, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	fill, begin, reads := v.fill(), startMeter(), s.far.reads.Load()
+	fill, begin, reads := v.fill(), measure.Start(), s.far.Count().All()
 	var most int64
-	for more := true; more && time.Since(begin.wall) < fed; {
+	for more := true; more && time.Since(begin.Wall) < fed; {
 		if more, err = s.feed(fill); err == nil && more && v.mark != nil {
 			err = s.mark(v.mark(s.fed))
 		}
@@ -37,10 +38,9 @@ func (v visit) run(ctx context.Context, fed time.Duration) (all spent, err error
 	if err := s.settle(); err != nil {
 		return all, err
 	}
-	all = begin.since()
-	all.inFlight = most
-	all.records, all.reads = s.fed, s.far.reads.Load()-reads
-	return all, nil
+	return spent{
+		Spent: measure.Start().Since(begin), records: s.fed, reads: s.far.Count().All() - reads, inFlight: most,
+	}, nil
 }
 
 // side is a side of a pair.

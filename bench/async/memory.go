@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 )
 
@@ -61,15 +62,15 @@ func (s *stage) drive(next func() int64, times int, to func(*flow.Batch[row]) er
 			s.hash(b)
 			batches = append(batches, b)
 		}
-		begin := startMeter()
+		begin := measure.Start()
 		for _, b := range batches {
 			all.records += int64(len(b.Rows))
 			if err := to(b); err != nil {
 				return all, err
 			}
 		}
-		took := begin.since()
-		all.wall, all.cpu = all.wall+took.wall, all.cpu+took.cpu
+		took := measure.Start().Since(begin)
+		all.Wall, all.CPU = all.Wall+took.Wall, all.CPU+took.CPU
 	}
 	return all, nil
 }

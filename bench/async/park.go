@@ -7,6 +7,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 )
 
@@ -129,7 +130,7 @@ func (p *parking) run(s *stage, to func(*flow.Batch[row]) error) func(context.Co
 			p.next++
 			return row{p.next % parkKeys, p.next}
 		})
-		begin, reads := startMeter(), p.reads.Load()
+		begin, reads := measure.Start(), p.reads.Load()
 		for {
 			b := s.pool.Get()
 			if fill(b); len(b.Rows) == 0 {
@@ -147,8 +148,7 @@ func (p *parking) run(s *stage, to func(*flow.Batch[row]) error) func(context.Co
 		if err := s.settle(); err != nil {
 			return all, err
 		}
-		took := begin.since()
-		all.wall, all.cpu, all.reads = took.wall, took.cpu, p.reads.Load()-reads
+		all.Spent, all.reads = measure.Start().Since(begin), p.reads.Load()-reads
 		return all, nil
 	}
 }

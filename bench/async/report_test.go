@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 )
 
 func TestTheMedianIsTheMiddleOne(t *testing.T) {
@@ -21,7 +22,8 @@ func TestTheMedianIsTheMiddleOne(t *testing.T) {
 }
 
 func TestARatioIsOfCostOrOfThroughput(t *testing.T) {
-	a, b := spent{records: 10, wall: time.Second, cpu: 4 * time.Second}, spent{records: 20, wall: time.Second, cpu: 2 * time.Second}
+	a, b := spent{Spent: measure.Spent{Wall: time.Second, CPU: 4 * time.Second}, records: 10},
+		spent{Spent: measure.Spent{Wall: time.Second, CPU: 2 * time.Second}, records: 20}
 	if got := (pair{cost: true}).ratio(a, b); got != 4 {
 		t.Errorf("cost %g", got)
 	}

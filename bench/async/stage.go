@@ -9,6 +9,7 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 	"github.com/aquifer-stream/aquifer/internal/lsm"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 )
 
@@ -38,7 +39,7 @@ type stage struct {
 	env    *operator.Env
 	hash   func(*flow.Batch[row])
 	pool   operator.Pool[row]
-	far    *remote
+	far    *measure.Far
 	res    *lsm.Resources
 	shard  *lsm.Shard
 	writer *writer
@@ -51,7 +52,7 @@ type filler func(b *flow.Batch[row])
 
 // open returns an operator that goes on from what has been laid. Reads do not take longer yet.
 func (g *ground) open(ctx context.Context, set setting) (s *stage, err error) {
-	s = &stage{far: &remote{Store: g.store}, pool: operator.PoolOf[row]()}
+	s = &stage{far: &measure.Far{}, pool: operator.PoolOf[row]()}
 	ctx, s.end = context.WithCancelCause(ctx)
 	defer func() {
 		if err != nil {
@@ -61,7 +62,7 @@ func (g *ground) open(ctx context.Context, set setting) (s *stage, err error) {
 	if s.hash, err = operator.NewHasher(keyOf); err != nil {
 		return s, err
 	}
-	if s.res, err = lsm.NewResources(s.far, blockBytes, readers, 1); err != nil {
+	if s.res, err = lsm.NewResources(measure.Remote{Store: g.store, Far: s.far}, blockBytes, readers, 1); err != nil {
 		return s, err
 	}
 	restored, lists := g.restored()
@@ -90,7 +91,7 @@ func (s *stage) begin(g *ground, set setting) (err error) {
 	if err := op.Open(); err != nil {
 		return err
 	}
-	s.far.delay.Store(int64(set.latency))
+	s.far.Delay(set.latency)
 	return nil
 }
 

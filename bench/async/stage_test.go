@@ -3,25 +3,8 @@ package async
 import (
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
-
-func TestAReadTakesItsLatencyAndEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := mem.New()
-		must(t, store.PutIfAbsent(t.Context(), "x", []byte("abc")))
-		r := &remote{Store: store}
-		r.delay.Store(int64(20 * time.Millisecond))
-		begin, p := time.Now(), make([]byte, 2)
-		must(t, r.ReadAt(t.Context(), "x", p, 1))
-		if took := time.Since(begin); took != 20*time.Millisecond || string(p) != "bc" || r.reads.Load() != 1 {
-			t.Errorf("%q after %v", p, took)
-		}
-	})
-}
 
 func TestWhatWasLaidIsBelowAndComesBack(t *testing.T) {
 	g := newGround(ofProcess(func() function { return &wideCounts{} }))
@@ -29,7 +12,7 @@ func TestWhatWasLaidIsBelowAndComesBack(t *testing.T) {
 	s, err := g.open(t.Context(), setting{})
 	must(t, err)
 	defer func() { must(t, s.close()) }()
-	reads, fill := s.far.reads.Load(), each(order(2000, visiting), batchLen, oneByOne)
+	reads, fill := s.far.Count().All(), each(order(2000, visiting), batchLen, oneByOne)
 	for more := true; more; {
 		more, err = s.feed(fill)
 		must(t, err)
@@ -38,7 +21,7 @@ func TestWhatWasLaidIsBelowAndComesBack(t *testing.T) {
 	if s.fed != 2000 || s.env.Stats.RowsOut.Load() != 2000 || s.env.Stats.Missed.Load() != 2000 {
 		t.Errorf("%d rows, %d of them out, %d missed", s.fed, s.env.Stats.RowsOut.Load(), s.env.Stats.Missed.Load())
 	}
-	if s.far.reads.Load() == reads {
+	if s.far.Count().All() == reads {
 		t.Error("nothing was read")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"io"
 	"os"
 	"os/exec"
@@ -12,7 +13,6 @@ import (
 	"runtime/pprof"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -116,11 +116,11 @@ type meter struct {
 func startMeter() meter {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return meter{time.Now(), cpuTime(), gcTime(), m.Mallocs}
+	return meter{time.Now(), measure.CPUTime(), gcTime(), m.Mallocs}
 }
 
 func (m meter) stop(records int64) sample {
-	wall, cpu, gc := time.Since(m.wall), cpuTime()-m.cpu, gcTime()-m.gc
+	wall, cpu, gc := time.Since(m.wall), measure.CPUTime()-m.cpu, gcTime()-m.gc
 	var after runtime.MemStats
 	runtime.ReadMemStats(&after)
 	n := float64(records)
@@ -128,15 +128,6 @@ func (m meter) stop(records int64) sample {
 		Records: records, WallNS: float64(wall) / n, CPUNS: float64(cpu) / n,
 		Mallocs: float64(after.Mallocs-m.mallocs) / n, GCShare: float64(gc) / float64(cpu),
 	}
-}
-
-// cpuTime is the processor time that the process has used.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // gcTime is the processor time that the collector has used, but for what it did when nothing else ran.

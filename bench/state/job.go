@@ -7,6 +7,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/discard"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/state"
 )
@@ -37,12 +38,12 @@ func (c *counts) Process(ctx *aquifer.Context, _ *int64, _ aquifer.Collector[int
 type watch struct {
 	n    int64
 	at   atomic.Int64
-	stop meter
+	stop measure.Meter
 }
 
 func (w *watch) counted() {
 	if w.n++; w.n == w.at.Load() {
-		w.stop = startMeter()
+		w.stop = measure.Start()
 	}
 }
 
@@ -65,7 +66,7 @@ func runJob(
 	o.State, o.Parallelism, o.Restarts, o.Stop = place, 1, -1, stop
 	o.OnEvent = func(e aquifer.Event) {
 		p, ok := e.(aquifer.Progress)
-		if !ok || over || int64(metric.Sum(p.Metrics, metric.StateLookups)) != s.allowed() {
+		if !ok || over || !rests(p.Metrics, s.allowed()) {
 			return
 		}
 		if over = rest(p.Metrics); over {
@@ -77,6 +78,11 @@ func runJob(
 		err = fmt.Errorf("the job ended before all keys were counted")
 	}
 	return result, err
+}
+
+// rests reports whether all keys that may come have been looked up, and none waits for its state.
+func rests(m []aquifer.Sample, allowed int64) bool {
+	return int64(metric.Sum(m, metric.StateLookups)) == allowed && metric.Sum(m, metric.RowsInFlight) == 0
 }
 
 // load counts each key once and returns the bytes that the state takes in memory, and in tables.

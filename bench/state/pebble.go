@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -94,11 +95,11 @@ func measurePeer(ctx context.Context, dir string, o Options, job Row) (r Row, er
 	if err := p.countAll(ctx, next, c.warm(o)); err != nil {
 		return r, err
 	}
-	before, begin := p.db.Metrics().BlockCache, startMeter()
+	before, begin := p.db.Metrics().BlockCache, measure.Start()
 	if err := p.countAll(ctx, next, o.Records); err != nil {
 		return r, err
 	}
-	r = newRow(pebbleEngine, c, o, startMeter().since(begin))
+	r = newRow(pebbleEngine, c, o, measure.Start().Since(begin))
 	after := p.db.Metrics().BlockCache
 	hits, misses := float64(after.Hits-before.Hits), float64(after.Misses-before.Misses)
 	r.BlockCacheBytes, r.CacheHitRate = job.BlockCacheBytes, share(hits, misses)

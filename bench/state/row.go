@@ -2,6 +2,7 @@ package state
 
 import (
 	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
@@ -74,18 +75,18 @@ type Row struct {
 	L0Depth         int64 `json:"l0_depth"`
 }
 
-func newRow(engine string, c cell, o Options, took spent) Row {
+func newRow(engine string, c cell, o Options, took measure.Spent) Row {
 	n := float64(c.records(o))
 	return Row{
 		Engine: engine, Variant: c.variant, Distribution: c.distribution, Ratio: c.ratio,
 		MemoryBytes: c.memory, DiskBytes: c.disk, Records: c.records(o),
-		Seconds: took.wall.Seconds(), RecordsPerS: n / took.wall.Seconds(),
-		CPUS: took.cpu.Seconds(), RecordsPerCPUS: n / took.cpu.Seconds(),
+		Seconds: took.Wall.Seconds(), RecordsPerS: n / took.Wall.Seconds(),
+		CPUS: took.CPU.Seconds(), RecordsPerCPUS: n / took.CPU.Seconds(),
 	}
 }
 
 // rowOf is the row of a job, from what was counted before and after.
-func rowOf(c cell, o Options, took spent, before, after moment) Row {
+func rowOf(c cell, o Options, took measure.Spent, before, after moment) Row {
 	grown := func(name string, labels ...metric.Label) float64 {
 		return metric.Sum(after.samples, name, labels...) - metric.Sum(before.samples, name, labels...)
 	}

@@ -8,15 +8,28 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
+
+func TestAJobRestsWhenNoKeyWaitsForItsState(t *testing.T) {
+	for _, c := range []struct {
+		looked, flying float64
+		want           bool
+	}{{9, 0, false}, {10, 1, false}, {10, 0, true}} {
+		m := []aquifer.Sample{{Name: metric.StateLookups, Value: c.looked}, {Name: metric.RowsInFlight, Value: c.flying}}
+		if rests(m, 10) != c.want {
+			t.Errorf("%+v", c)
+		}
+	}
+}
 
 func TestARowIsWhatTheMetricsHaveGrownBy(t *testing.T) {
 	sample := func(name, tier string, value float64) aquifer.Sample {
 		return aquifer.Sample{Name: name, Labels: []metric.Label{{Name: "tier", Value: tier}}, Value: value}
 	}
-	at := func(hot, cache, store, requests, bytes, disk, compactions float64, reads reads) moment {
+	at := func(hot, cache, store, requests, bytes, disk, compactions float64, reads measure.Reads) moment {
 		return moment{[]aquifer.Sample{
 			sample(metric.StateHits, metric.Hot, hot), sample(metric.StateHits, metric.Cache, cache),
 			sample(metric.StateHits, metric.Store, store), {Name: metric.StateRequests, Value: requests},
@@ -25,10 +38,10 @@ func TestARowIsWhatTheMetricsHaveGrownBy(t *testing.T) {
 			{Name: metric.CompactionWritten, Value: 10 * compactions}, {Name: metric.L0Depth, Value: compactions},
 		}, reads}
 	}
-	o, took := Options{Records: 1000}, spent{2 * time.Second, time.Second}
+	o, took := Options{Records: 1000}, measure.Spent{Wall: 2 * time.Second, CPU: time.Second}
 	c := cell{DiskCache, Zipf, 4, 100, 50}
-	got := rowOf(c, o, took, at(10, 20, 30, 40, 50, 60, 1, reads{100, 0, 10, 5}),
-		at(510, 120, 430, 540, 4050, 160, 3, reads{400, 7, 60, 9}))
+	got := rowOf(c, o, took, at(10, 20, 30, 40, 50, 60, 1, measure.Reads{100, 0, 10, 5}),
+		at(510, 120, 430, 540, 4050, 160, 3, measure.Reads{400, 7, 60, 9}))
 	want := Row{
 		Engine: "aquifer", Distribution: Zipf, Ratio: 4, MemoryBytes: 100, BlockCacheBytes: 8, Records: 1000,
 		Seconds: 2, RecordsPerS: 500, CPUS: 1, RecordsPerCPUS: 1000,
@@ -95,18 +108,6 @@ func TestAQuantileIsInterpolatedWithinItsBucket(t *testing.T) {
 		if got := quantile(c.all, c.share); got != c.want {
 			t.Errorf("%g of %v is %g, want %g", c.share, c.all, got, c.want)
 		}
-	}
-}
-
-func TestReadsAreCountedByTheirPurpose(t *testing.T) {
-	f := &far{}
-	s := remote{still{}, f}
-	for range 3 {
-		must(t, s.ReadAt(t.Context(), "x", nil, 0))
-	}
-	must(t, s.ReadAt(objstore.For(t.Context(), objstore.Compaction), "x", nil, 0))
-	if got := f.count(); got != (reads{3, 0, 1, 0}) {
-		t.Errorf("%v", got)
 	}
 }
 

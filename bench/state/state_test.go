@@ -6,14 +6,12 @@ import (
 	"math"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
-	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
 
 func must(t *testing.T, err error) {
@@ -188,34 +186,6 @@ func TestRanksAreScatteredOverTheKeys(t *testing.T) {
 	}
 }
 
-func TestReadsAtOneTimeWaitAtOneTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		inner, far := mem.New(), &far{}
-		must(t, inner.PutIfAbsent(t.Context(), "x", []byte("0123")))
-		s := remote{inner, far}
-		read := func() { must(t, s.ReadAt(t.Context(), "x", make([]byte, 2), 1)) }
-		begin := time.Now()
-		if read(); time.Since(begin) != 0 {
-			t.Error("it waited before it was said how long")
-		}
-		far.delay.Store(int64(20 * time.Millisecond))
-		var group sync.WaitGroup
-		for range 10 {
-			group.Go(read)
-		}
-		group.Wait()
-		if took := time.Since(begin); took != 20*time.Millisecond {
-			t.Errorf("ten reads took %v", took)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		defer cancel()
-		if err := s.ReadAt(ctx, "x", make([]byte, 2), 1); !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
-		}
-	})
-}
-
-// isClosed reports whether a reader would try again.
 func isClosed(c <-chan struct{}) bool {
 	select {
 	case <-c:
@@ -275,12 +245,12 @@ func TestARecordCountIsNotedWhenItIsReached(t *testing.T) {
 	w := &watch{}
 	w.counted()
 	w.at.Store(3)
-	if w.counted(); !w.stop.wall.IsZero() {
+	if w.counted(); !w.stop.Wall.IsZero() {
 		t.Error("too early")
 	}
 	w.counted()
 	first := w.stop
-	if w.counted(); first.wall.IsZero() || w.stop != first {
+	if w.counted(); first.Wall.IsZero() || w.stop != first {
 		t.Errorf("%v, then %v", first, w.stop)
 	}
 }

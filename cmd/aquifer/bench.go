@@ -63,7 +63,7 @@ at most two times.`,
   aquifer bench state --latency 1ms --compaction=false --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return measure(c, asJSON, o.Check, func(ctx context.Context, progress io.Writer) (printable, error) {
+			return conduct(c, asJSON, o.Check, func(ctx context.Context, progress io.Writer) (printable, error) {
 				return state.Run(ctx, o, progress)
 			})
 		},
@@ -96,7 +96,7 @@ in which an operator freezes its state, is compared between a small and a large 
   aquifer bench checkpoint --memory 1000000000 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return measure(c, asJSON, o.Check, func(ctx context.Context, progress io.Writer) (printable, error) {
+			return conduct(c, asJSON, o.Check, func(ctx context.Context, progress io.Writer) (printable, error) {
 				return checkpoint.Run(ctx, o, progress)
 			})
 		},
@@ -116,8 +116,8 @@ in which an operator freezes its state, is compared between a small and a large 
 // printable is a report for people, that can be encoded as well.
 type printable interface{ Print(w io.Writer) }
 
-// measure measures and prints, until the process gets a signal. Options are checked first.
-func measure(
+// conduct measures and prints, until the process gets a signal. Options are checked first.
+func conduct(
 	c *cobra.Command, asJSON bool, check func() error, run func(context.Context, io.Writer) (printable, error),
 ) error {
 	if err := check(); err != nil {
@@ -126,15 +126,15 @@ func measure(
 	defer gcpace.Start()()
 	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	report, err := run(ctx, c.ErrOrStderr())
+	r, err := run(ctx, c.ErrOrStderr())
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return errors.Join(aquifer.ErrInterrupted, err)
 	case err != nil:
 		return err
 	case asJSON:
-		return json.NewEncoder(c.OutOrStdout()).Encode(report)
+		return json.NewEncoder(c.OutOrStdout()).Encode(r)
 	}
-	report.Print(c.OutOrStdout())
+	r.Print(c.OutOrStdout())
 	return nil
 }

@@ -35,7 +35,7 @@ of a turn. Processor time is that of the process.
   aquifer bench async --keys 100000 --latency 1ms --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return measure(c, asJSON, o.Check, func(ctx context.Context, progress io.Writer) (printable, error) {
+			return conduct(c, asJSON, o.Check, func(ctx context.Context, progress io.Writer) (printable, error) {
 				return async.Run(ctx, o, progress)
 			})
 		},

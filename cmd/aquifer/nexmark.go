@@ -8,13 +8,13 @@ import (
 	"io"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/aquifer-stream/aquifer"
 	source "github.com/aquifer-stream/aquifer/connector/nexmark"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/nexmark"
 )
@@ -87,13 +87,13 @@ func runNexmark(ctx context.Context, name string, f nexmarkFlags, stdout, stderr
 	out := nexmark.NewOutput(f.out)
 	job := aquifer.NewJob("nexmark-" + name)
 	q.Build(job, f.config, out)
-	begin, cpu := time.Now(), cpuTime()
+	begin, cpu := time.Now(), measure.CPUTime()
 	result, err := aquifer.RunUntilSignal(ctx, job, f.run, stderr)
 	if err != nil && !errors.Is(err, aquifer.ErrInterrupted) {
 		return err
 	}
 	r := newReport(q, result, out)
-	r.WallS, r.CPUS = time.Since(begin).Seconds(), (cpuTime() - cpu).Seconds()
+	r.WallS, r.CPUS = time.Since(begin).Seconds(), (measure.CPUTime() - cpu).Seconds()
 	r.Parallelism, r.PeakRSSBytes = f.run.Parallelism, peakRSS()
 	r.EventsPerS, r.EventsPerCPUS = float64(r.Events)/r.WallS, float64(r.Events)/r.CPUS
 	if f.json {
@@ -127,15 +127,6 @@ func (r report) print(w io.Writer) {
 	fmt.Fprintf(w, "\n%.2f s, %.2f s of CPU: %.0f events/s, %.0f events per second of CPU; peak memory %d MiB; "+
 		"%d checkpoints, %d failed\n",
 		r.WallS, r.CPUS, r.EventsPerS, r.EventsPerCPUS, r.PeakRSSBytes>>20, r.CheckpointsCompleted, r.CheckpointsFailed)
-}
-
-// cpuTime is the processor time that the process has used.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // peakRSS is the largest resident set of the process in bytes.

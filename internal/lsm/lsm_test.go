@@ -2,9 +2,11 @@ package lsm
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 
@@ -80,6 +82,33 @@ func TestKeysOutOfOrderAreAnError(t *testing.T) {
 		t.Error("a key below the last one was taken")
 	}
 	set.Abort()
+}
+
+func TestASetOfManySmallChangesIsCutIntoTablesWithSmallFilters(t *testing.T) {
+	s := mem.New()
+	set := NewTableSet(t.Context(), s, namer())
+	const n = mostEntries + 10
+	for i := range n {
+		must(t, set.Set(binary.BigEndian.AppendUint32(nil, uint32(i)), nil))
+	}
+	tables, err := set.Finish()
+	must(t, err)
+	if len(tables) != 2 || tables[0].Entries != mostEntries || tables[1].Entries != 10 {
+		t.Errorf("%+v", tables)
+	}
+}
+
+func TestTablesAreSmallWhereTheCacheIs(t *testing.T) {
+	shards := int64(4 * runtime.GOMAXPROCS(0))
+	for _, c := range []struct{ shard, first, last int64 }{
+		{1 * mib, 4 * mib, 4 * mib}, {4 * mib, 8 * mib, 8 * mib}, {16 * mib, 16 * mib, 32 * mib},
+		{1 << 30, 16 * mib, 64 * mib},
+	} {
+		sizes := tableSizes(c.shard * shards)
+		if sizes[0] != c.first || sizes[levels-1] != c.last {
+			t.Errorf("%d bytes in a shard of the cache: %d", c.shard, sizes)
+		}
+	}
 }
 
 func TestALargeSetIsCutIntoTables(t *testing.T) {

@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/objstorage/remote"
@@ -34,7 +35,7 @@ func (s *Shard) options(fs vfs.FS) *pebble.Options {
 		L0CompactionThreshold:      4, // two sublevels are worth a compaction, four are urgent
 		L0StopWritesThreshold:      1 << 30,
 		LBaseMaxBytes:              128 * mib,
-		TargetFileSizes:            [levels]int64{16 * mib, 16 * mib, 32 * mib, 64 * mib, 64 * mib, 64 * mib, 64 * mib},
+		TargetFileSizes:            tableSizes(s.res.blocks.Limit()),
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
 	}
 	for i := range o.Levels {
@@ -53,6 +54,17 @@ func (s *Shard) options(fs vfs.FS) *pebble.Options {
 		s.res.tune(o)
 	}
 	return o
+}
+
+// tableSizes are how large compactions make tables, by level. A table's filter is one block, with ten bits for each of
+// its keys, and Pebble's cache has four shards for each processor, each of which keeps only what is smaller than itself: so
+// with a small cache tables are small, or else every read would fetch megabytes of filter.
+func tableSizes(cache int64) (sizes [levels]int64) {
+	shard := cache / int64(4*runtime.GOMAXPROCS(0))
+	for level, most := range [levels]int64{16, 16, 32, 64, 64, 64, 64} {
+		sizes[level] = max(4*mib, min(2*shard, most*mib))
+	}
+	return sizes
 }
 
 // silent is Pebble's logger: what matters comes as an error.

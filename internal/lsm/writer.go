@@ -20,6 +20,10 @@ import (
 // MaxTableSize is the size in bytes at which a table ends and the next begins; a few blocks may follow.
 const MaxTableSize = 64 << 20
 
+// mostEntries is at how many entries a table ends although it is smaller: its filter is one block of 640 KiB then, and
+// Pebble keeps none that is larger than a part of its cache.
+const mostEntries = 1 << 19
+
 // TableInfo describes a table.
 type TableInfo struct {
 	// Name is that of the object.
@@ -117,7 +121,7 @@ func (s *TableSet) begin(key []byte) error {
 	if len(key) == 0 {
 		return base.Errorf(base.Config, "an empty key cannot be in a table")
 	}
-	if s.writer != nil && s.object.written.Load() >= MaxTableSize {
+	if s.writer != nil && (s.object.written.Load() >= MaxTableSize || s.n >= mostEntries) {
 		if err := s.end(); err != nil {
 			return err
 		}

@@ -31,6 +31,9 @@ var floors = []struct {
 		"internal/objstore/scheduled",
 		"internal/objstore/objstoretest", "internal/checkpoint/store",
 	}},
+	{"measures", []string{
+		"internal/measure",
+	}},
 	{"clouds", []string{
 		"internal/objstore/s3", "internal/objstore/gcs", "internal/objstore/azure", "internal/objstore/remotetest",
 	}},

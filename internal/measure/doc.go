@@ -1,0 +1,4 @@
+// Package measure has what benchmarks measure with: processor time, and stores that are far away.
+//
+// What always holds: a [Remote] changes nothing about its store but how long reads take.
+package measure

@@ -51,8 +51,8 @@ cache helps it, but not the job, whose reads have their latency all the same. Wh
 all state in memory.
 
 First each key is counted once, without bounds. Then keys are drawn until the memory is full and the disk cache too, and
-what follows is measured. A row that misses the memory waits, and with it its batch: the misses of a batch are read in
-parallel, but nothing else is done meanwhile. Quantiles of these waits are interpolated within the buckets of a histogram.
+what follows is measured. A row that misses the memory waits, and with it what follows of its key; the misses of a batch
+are read in parallel. Quantiles of the times that reads take are interpolated within the buckets of a histogram.
 
 At the end, for the first distribution and ratio, such waits are compared between a job that compacts all the time, with
 a checkpoint every second, and one whose compactions are held back meanwhile (--compaction): the p99 should differ by

@@ -19,6 +19,7 @@ func (s *Shard) Ingest(ctx context.Context, tables []TableInfo) error {
 		if err := s.damaged(); err != nil {
 			return err
 		}
+		s.res.filters.taken(tables)
 		for _, group := range disjoint(s.clips(tables)) {
 			if err := s.room(ctx); err != nil {
 				return err
@@ -92,5 +93,6 @@ func (s *Shard) ingest(ctx context.Context, tables []TableInfo) (err error) {
 	s.turns.deepen(1)
 	_, err = s.db.IngestExternalFiles(ctx, external)
 	_ = s.sublevels() // tells the scheduler
+	s.weigh()
 	return err
 }

@@ -77,7 +77,8 @@ type groupRead struct {
 // of tables, which hold prefixes, answer for keys.
 func (r *groupRead) iterator(ctx context.Context) (_ *pebble.Iterator, err error) {
 	defer r.shard.recovered(&err)
-	return r.shard.db.NewIterWithContext(ctx, &pebble.IterOptions{UseL6Filters: true})
+	fit := r.shard.res.filters.fit(r.shard.res.blocks.Limit())
+	return r.shard.db.NewIterWithContext(ctx, &pebble.IterOptions{UseL6Filters: fit})
 }
 
 // fromCache answers what it can and collects the rest.

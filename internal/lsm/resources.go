@@ -18,6 +18,7 @@ type Resources struct {
 	blocks  *BlockCache
 	tables  *pebble.FileCache
 	readers *readers
+	filters filters
 
 	tune   func(*pebble.Options) // tests make trees of little data deep
 	wanted func() bool           // instead of asking whether processors are wanted, in tests

@@ -27,6 +27,7 @@ type Shard struct {
 
 	cancel context.CancelFunc // ends the requests of compactions
 	cold   cold
+	share  share
 	tiers
 	warming
 	compacted signal       // of a compaction that has ended, well or not
@@ -91,6 +92,7 @@ func (s *Shard) openDB(state state) (err error) {
 	if s.db, err = pebble.Open(directory, s.options(fs)); err != nil {
 		return base.Errorf(base.Corrupt, "shard %s cannot be opened from its metadata: %w", s.r, err)
 	}
+	s.weigh()
 	return nil
 }
 
@@ -104,6 +106,7 @@ func (s *Shard) Close() (err error) {
 	}
 	s.closed = true
 	s.cool()
+	s.share.is(0, &s.res.filters)
 	defer s.recovered(&err)
 	return s.db.Close()
 }

@@ -238,14 +238,15 @@ func (s *Swinging) judge() {
 
 func (s *Swinging) print(w io.Writer) {
 	numbers := func(all []int64) string { return strings.Trim(fmt.Sprint(all), "[]") }
-	fmt.Fprintf(w, "\nA load that swings tenfold every %g s: %d rows in flight at most, heap %.0f MiB, at most %.0f MiB; %.0f rows/s without a limit\n",
-		s.SecondS, s.MostInFlight, mib(s.BeforeBytes), mib(s.PeakBytes), s.Capacity)
+	fmt.Fprintf(w, "\nA load that swings tenfold every %g s: %d rows in flight at most, heap %.0f MiB, at most %.0f MiB; "+
+		"%.0f rows/s without a limit\n", s.SecondS, s.MostInFlight, mib(s.BeforeBytes), mib(s.PeakBytes), s.Capacity)
 	fmt.Fprintf(w, "offered: %s\ndone:    %s\n", numbers(s.Offered), numbers(s.Done))
 	verdict := "no collapse"
 	if !s.OK {
 		verdict = "COLLAPSED"
 	}
-	fmt.Fprintf(w, "from one high time to the next the worst throughput is %.2f of the best (wanted ≥ %g): %s; %.2f s were left\n",
+	fmt.Fprintf(w, "from one high time to the next the worst throughput is %.2f of the best (wanted ≥ %g): %s; "+
+		"%.2f s were left\n",
 		s.Worst, leastPeriod, verdict, s.LeftS)
 }
 

@@ -194,6 +194,9 @@ func (c *Controller) InFlight() int { return c.flying }
 // Ended is how many records have ended, ever.
 func (c *Controller) Ended() uint64 { return c.ended }
 
+// Keys is how many keys those in flight have that have entered one.
+func (c *Controller) Keys() int { return c.keys.used }
+
 // Parked is how many of those are inside their function.
 func (c *Controller) Parked() int { return c.inside }
 

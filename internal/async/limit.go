@@ -5,11 +5,11 @@ const (
 	mostBound  = 65536
 )
 
-// Limit bounds the records in flight, by number and by bytes. The number adapts: it starts at 1,024 records and doubles,
-// up to 65,536, as long as it is reached while records wait for reads, but once for as many records as it lets in: then
-// what is in flight shows what the last change has done. The bytes are those of the records and of the state that they
-// bring, and follow the memory that there is for them. It is for one goroutine. Derived records do not ask it; they
-// count for those that do.
+// Limit bounds the records in flight, by number and by bytes. The number adapts: it starts at 1,024 records and
+// doubles, up to 65,536, as long as it is reached while records wait for reads, but once for as many records as it
+// lets in: then what is in flight shows what the last change has done. The bytes are those of the records and of the
+// state that they bring, and follow the memory that there is for them. It is for one goroutine. Derived records do not
+// ask it; they count for those that do.
 type Limit struct {
 	bound    int
 	fixed    bool

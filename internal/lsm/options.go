@@ -57,8 +57,8 @@ func (s *Shard) options(fs vfs.FS) *pebble.Options {
 }
 
 // tableSizes are how large compactions make tables, by level. A table's filter is one block, with ten bits for each of
-// its keys, and Pebble's cache has four shards for each processor, each of which keeps only what is smaller than itself: so
-// with a small cache tables are small, or else every read would fetch megabytes of filter.
+// its keys, and Pebble's cache has four shards for each processor, each of which keeps only what is smaller than
+// itself: so with a small cache tables are small, or else every read would fetch megabytes of filter.
 func tableSizes(cache int64) (sizes [levels]int64) {
 	shard := cache / int64(4*runtime.GOMAXPROCS(0))
 	for level, most := range [levels]int64{16, 16, 32, 64, 64, 64, 64} {

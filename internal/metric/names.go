@@ -30,6 +30,8 @@ const (
 	RowsWaited      = "aquifer_operator_rows_waited_total"
 	Suspensions     = "aquifer_operator_suspensions_total"
 	ReadsAhead      = "aquifer_operator_reads_ahead_total"
+	KeysAhead       = "aquifer_operator_keys_ahead_total"
+	BusyKeys        = "aquifer_operator_busy_keys"
 
 	TaskIdle    = "aquifer_task_idle_seconds_total"
 	TaskWaiting = "aquifer_task_waiting_seconds_total"
@@ -137,6 +139,8 @@ var All = []Metric{
 	{RowsWaited, Counter, perSubtask, "Rows that had to wait before they could begin; all others ran at once."},
 	{Suspensions, Counter, perSubtask, "Reads that nobody had foreseen, for which a row waited in the middle of a function."},
 	{ReadsAhead, Counter, perSubtask, "Grouped reads that were begun before their rows, one for a batch at most."},
+	{KeysAhead, Counter, perSubtask, "Keys and ranges that these have looked for."},
+	{BusyKeys, Gauge, perSubtask, "Keys that rows in flight have: other rows of theirs must wait."},
 
 	{TaskIdle, Counter, perSubtask, "Time without input and with nothing in flight; told of the first operator of a task."},
 	{TaskWaiting, Counter, perSubtask, "Time in which a task could do nothing because all it had waited for state."},

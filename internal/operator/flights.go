@@ -36,6 +36,12 @@ func (f *flights) adapt(b *keyed.Budget) {
 	f.limit.Observe(async.Seen{Ended: f.flight.Ended(), Reading: f.arrivals.under, MaxBytes: b.FlightShare()})
 }
 
+// begins counts a grouped read that begins before its rows.
+func begins(a *keyed.Ahead, s *Stats) {
+	s.Aheads.Add(1)
+	s.AheadKeys.Add(int64(a.Len()))
+}
+
 // Wake has a token when Resume may find something to do.
 func (f *flights) Wake() <-chan struct{} { return f.arrivals.wake }
 
@@ -53,6 +59,7 @@ func (f *flights) stall(below *waiting, full bool) {
 // tell counts what is in flight.
 func (f *flights) tell(s *Stats) {
 	s.InFlight.Store(int64(f.flight.InFlight()))
+	s.BusyKeys.Store(int64(f.flight.Keys()))
 	s.Suspended.Store(int64(f.flight.Parked()))
 }
 

@@ -87,7 +87,7 @@ func (p *Process[K, In, Out]) take(b *flow.Batch[In]) error {
 		return err
 	}
 	if ahead != nil {
-		p.env.Stats.Aheads.Add(1)
+		begins(ahead, p.env.Stats)
 		w := &awaited{Ahead: ahead}
 		l.ahead, p.reading = w, append(p.reading, w)
 		p.arrivals.begin(func() { _ = ahead.Read(p.state.ctx, p.env.Below) }, func() error { return p.arrive(w) })

@@ -148,10 +148,16 @@ func TestARowAsleepInItsFunctionHoldsUpNoOtherKey(t *testing.T) {
 	if in, asleep := r.op().flight.InFlight(), r.op().flight.Parked(); in != 1 || asleep != 1 {
 		t.Errorf("%d in flight, %d asleep", in, asleep)
 	}
+	if n := r.parts[0].env.Stats.BusyKeys.Load(); n != 1 {
+		t.Errorf("%d keys are busy", n)
+	}
 	r.all()
 	r.wants("a2 hears 1 true, a2=2")
 	if s := r.parts[0].env.Stats; s.Suspensions.Load() != 1 || s.InFlight.Load() != 0 || s.Waited.Load() != 2 {
 		t.Errorf("%d suspensions, %d in flight, %d waited", s.Suspensions.Load(), s.InFlight.Load(), s.Waited.Load())
+	}
+	if s := r.parts[0].env.Stats; s.Aheads.Load() != 1 || s.AheadKeys.Load() != 2 || s.BusyKeys.Load() != 0 {
+		t.Errorf("%d keys in %d reads, %d are busy", s.AheadKeys.Load(), s.Aheads.Load(), s.BusyKeys.Load())
 	}
 }
 

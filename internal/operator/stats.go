@@ -22,8 +22,9 @@ type Stats struct {
 	// nanoseconds, FreezeMax for how long at most.
 	Freezes, FreezeTime, FreezeMax atomic.Int64
 	// InFlight are rows in flight, Suspended those of them that sleep in the user's function, Waited counts rows that did
-	// not begin at once, Suspensions reads that nobody foresaw, Aheads grouped reads.
-	InFlight, Suspended, Waited, Suspensions, Aheads atomic.Int64
+	// not begin at once, Suspensions reads that nobody foresaw, Aheads grouped reads of AheadKeys keys and ranges. BusyKeys
+	// have rows in flight.
+	InFlight, Suspended, Waited, Suspensions, Aheads, AheadKeys, BusyKeys atomic.Int64
 	// WaitTime is how long the task has waited for state in nanoseconds, WaitMax for how long at most in a batch.
 	WaitTime, WaitMax atomic.Int64
 }

@@ -49,7 +49,7 @@ func (w *windowing[K, T, A, R]) giveBack(l *rowLoad[T]) {
 
 // read begins a grouped read, and calls then when it has been taken.
 func (w *windowing[K, T, A, R]) read(a *keyed.Ahead, then func() error) {
-	w.env.Stats.Aheads.Add(1)
+	begins(a, w.env.Stats)
 	w.arrivals.begin(func() { _ = a.Read(w.state.ctx, w.env.Below) }, func() error {
 		if err := w.state.store.Take(a); err != nil {
 			return err

@@ -2,8 +2,8 @@ package record
 
 import "unsafe"
 
-// Heft is what values take beyond their own size, in strings and slices of bytes: the mean of those that came lately. To
-// weigh each value when it goes again would take longer than it is worth. It is for one goroutine.
+// Heft is what values take beyond their own size, in strings and slices of bytes: the mean of those that came lately.
+// To weigh each value when it goes again would take longer than it is worth. It is for one goroutine.
 type Heft struct {
 	lengths []uintptr // offsets of the lengths of strings and slices
 	mean    int64     // in bytes, times heftOf

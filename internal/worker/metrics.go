@@ -102,7 +102,9 @@ func (l samples) inFlight(all []metric.Sample, s *OperatorStats) []metric.Sample
 	all = l.add(all, metric.RowsSuspended, s.Suspended.Load())
 	all = l.add(all, metric.RowsWaited, s.Waited.Load())
 	all = l.add(all, metric.Suspensions, s.Suspensions.Load())
-	return l.add(all, metric.ReadsAhead, s.Aheads.Load())
+	all = l.add(all, metric.ReadsAhead, s.Aheads.Load())
+	all = l.add(all, metric.KeysAhead, s.AheadKeys.Load())
+	return l.add(all, metric.BusyKeys, s.BusyKeys.Load())
 }
 
 func (l samples) task(all []metric.Sample, t *task.Times) []metric.Sample {

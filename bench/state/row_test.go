@@ -2,7 +2,6 @@ package state
 
 import (
 	"bytes"
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/internal/metric"
-	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
 
 func TestAJobRestsWhenNoKeyWaitsForItsState(t *testing.T) {
@@ -167,8 +165,3 @@ func TestTheTableHasALineForEachRow(t *testing.T) {
 		}
 	}
 }
-
-// still is a store that does nothing.
-type still struct{ objstore.Store }
-
-func (still) ReadAt(context.Context, string, []byte, int64) error { return nil }

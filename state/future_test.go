@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,11 +30,7 @@ func (c *counting) Scan(ctx context.Context, start, end []byte, visit func(k, v 
 
 // Get implements keyed.Yielding.
 func (c *counting) Get(key []byte) (value []byte, there bool, err error) {
-	err = c.Read(context.Background(), [][]byte{key}, func(_ int, v []byte) error {
-		value, there = bytes.Clone(v), true
-		return nil
-	})
-	return value, there, err
+	return keyed.Get(context.Background(), c, key)
 }
 
 // Yield implements keyed.Yielding. Scans that are together here are counted one by one.

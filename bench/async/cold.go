@@ -3,8 +3,9 @@ package async
 import (
 	"context"
 	"errors"
-	"github.com/aquifer-stream/aquifer/internal/measure"
 	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/measure"
 )
 
 // visit goes on from what has been laid, and is fed for some time at most.

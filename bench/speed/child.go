@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"github.com/aquifer-stream/aquifer/internal/measure"
 	"io"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/measure"
 )
 
 // sample is what one process measured of one side of a pair.

@@ -4,10 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"github.com/aquifer-stream/aquifer/internal/measure"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+
+	"github.com/aquifer-stream/aquifer/internal/measure"
 )
 
 const pebbleEngine = "pebble"

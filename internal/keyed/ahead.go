@@ -88,8 +88,7 @@ func (a *Ahead) Read(ctx context.Context, below Below) error {
 		if i == 0 {
 			return a.readKeys(ctx, below)
 		}
-		r := &a.ranges[i-1].gathered
-		return r.read(ctx, below, r.long)
+		return a.ranges[i-1].readSome(ctx, below, stretchMost)
 	})
 	return a.err
 }

@@ -55,7 +55,7 @@ func (b *Budget) DirtyShare() int64 {
 	if !b.Limited() {
 		return math.MaxInt64
 	}
-	return max(leastDirty, b.Limit()/4/max(1, b.stores.Load()))
+	return b.quarter(leastDirty)
 }
 
 // leastFlight are the bytes that may be in flight over a store whatever the limit is.
@@ -67,5 +67,8 @@ func (b *Budget) FlightShare() int64 {
 	if !b.Limited() {
 		return 0
 	}
-	return max(leastFlight, b.Limit()/4/max(1, b.stores.Load()))
+	return b.quarter(leastFlight)
 }
+
+// quarter is the part of a store in a quarter of the limit.
+func (b *Budget) quarter(least int64) int64 { return max(least, b.Limit()/4/max(1, b.stores.Load())) }

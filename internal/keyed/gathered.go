@@ -18,13 +18,15 @@ type gathered struct {
 // gatheredEntry is an entry: its key, and up to end its value, are in bytes.
 type gatheredEntry struct{ key, value, end int }
 
-// Of a range, no more than a few entries or a few bytes are kept at once, but for one entry that is larger; and less of
-// one that is read ahead beside many others.
-const (
-	gatherEntries = 4096
-	gatherBytes   = 1 << 20
-	aheadEntries  = 512
-	aheadBytes    = 64 << 10
+// bound is how much of a range is kept at once, but for one entry that is larger.
+type bound struct{ entries, bytes int }
+
+func (b bound) reached(entries, bytes int) bool { return entries >= b.entries || bytes >= b.bytes }
+
+// Of a range that is gone through more is kept than of one that is read ahead beside many others.
+var (
+	gatherMost = bound{4096, 1 << 20}
+	aheadMost  = bound{512, 64 << 10}
 )
 
 // gather returns a range of a state and part that is to be read. Its bounds are those of scan.
@@ -54,18 +56,10 @@ func (g *gathered) read(ctx context.Context, below Below, enough func(key []byte
 	return err
 }
 
-// full reports whether nothing more should be kept.
-func (g *gathered) full([]byte) bool {
-	return len(g.entries) >= gatherEntries || len(g.bytes) >= gatherBytes
+// readSome reads as much as is to be kept at once.
+func (g *gathered) readSome(ctx context.Context, below Below, most bound) error {
+	return g.read(ctx, below, func([]byte) bool { return most.reached(len(g.entries), len(g.bytes)) })
 }
-
-// begun reports whether no more should be kept of a range that is not needed yet.
-func (g *gathered) begun([]byte) bool {
-	return len(g.entries) >= aheadEntries || len(g.bytes) >= aheadBytes
-}
-
-// long reports whether who uses the range would not bring it into memory as a whole.
-func (g *gathered) long([]byte) bool { return isStretch(len(g.entries), len(g.bytes)) }
 
 func (g *gathered) key(e gatheredEntry) []byte { return g.bytes[e.key:e.value] }
 

@@ -1,6 +1,7 @@
 package keyed
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -38,6 +39,15 @@ type Below interface {
 	// Scan visits the entries from start to before end in the order of their keys, until visit fails. The slices
 	// are valid during the call.
 	Scan(ctx context.Context, start, end []byte, visit func(key, value []byte) error) error
+}
+
+// Get looks for one key. The value is the caller's.
+func Get(ctx context.Context, below Below, key []byte) (value []byte, there bool, err error) {
+	err = below.Read(ctx, [][]byte{key}, func(_ int, v []byte) error {
+		value, there = bytes.Clone(v), true
+		return nil
+	})
+	return value, there, err
 }
 
 // Yielding reads from the tables below and gives the turn away meanwhile: then other records may do with the store, its

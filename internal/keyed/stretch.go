@@ -13,12 +13,8 @@ type stretch struct {
 // stretchEntry is where the key of an entry, behind the prefix of the part, and its value end.
 type stretchEntry struct{ key, value int }
 
-// The most that is read at once, and that is brought into memory because somebody asked for all: variables for tests
-// alone.
-var (
-	stretchEntries = 1024
-	stretchBytes   = 256 << 10
-)
+// stretchMost is the most that is read at once, and that is brought into memory because somebody asked for all.
+var stretchMost = bound{1024, 256 << 10}
 
 // errEnough ends a scan.
 var errEnough = errors.New("enough")
@@ -44,7 +40,7 @@ func (c *core) stretch(part int, state uint32, start, end []byte) (stretch, erro
 // take adds an entry, or fails with errEnough.
 func (r *stretch) take(key, value []byte) error {
 	rest := key[prefixLen:]
-	if isStretch(len(r.ends), len(r.arena)) {
+	if stretchMost.reached(len(r.ends), len(r.arena)) {
 		r.next = append(r.next, rest...)
 		return errEnough
 	}
@@ -54,9 +50,6 @@ func (r *stretch) take(key, value []byte) error {
 	r.ends = append(r.ends, stretchEntry{end, len(r.arena)})
 	return nil
 }
-
-// isStretch reports whether so many entries with so many bytes are as much as is read at once.
-func isStretch(entries, bytes int) bool { return entries >= stretchEntries || bytes >= stretchBytes }
 
 // all calls a function for each entry, until it fails.
 func (r *stretch) all(visit func(key, value []byte) error) error {

@@ -1,7 +1,5 @@
 package keyed
 
-import "bytes"
-
 // What user code asks a state for may have to be read, and while it is read other records may use the store: those of
 // other keys. So whoever reads keeps nothing meanwhile that leads into the store: what was read is put into memory of
 // its own, and when the read is over all is looked up again. What memory has by then goes first.
@@ -35,10 +33,7 @@ func (c *core) fetch(key []byte) (value []byte, there bool, err error) {
 	if c.yields() {
 		value, there, err = c.Yielding.Get(key)
 	} else {
-		err = c.Below.Read(c.Context, [][]byte{key}, func(_ int, v []byte) error {
-			value, there = bytes.Clone(v), true
-			return nil
-		})
+		value, there, err = Get(c.Context, c.Below, key)
 	}
 	if err != nil {
 		return nil, false, c.readError(err)

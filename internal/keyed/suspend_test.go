@@ -43,10 +43,7 @@ func (d *drowsy) Get(key []byte) (value []byte, there bool, err error) {
 	if err := d.pause(); err != nil {
 		return nil, false, err
 	}
-	if err := d.shelf.Read(context.Background(), [][]byte{key}, func(_ int, v []byte) error {
-		value, there = bytes.Clone(v), true
-		return nil
-	}); err != nil {
+	if value, there, err = Get(context.Background(), d.shelf, key); err != nil {
 		return nil, false, err
 	}
 	err = d.pause()
@@ -316,9 +313,9 @@ func (st *stage) restart(t testing.TB, checkpoint uint64) {
 
 // smallStretches makes maps and lists of a few entries large.
 func smallStretches(t testing.TB) {
-	entries := stretchEntries
-	stretchEntries = 5
-	t.Cleanup(func() { stretchEntries = entries })
+	most := stretchMost
+	stretchMost.entries = 5
+	t.Cleanup(func() { stretchMost = most })
 }
 
 // staged is a history of records that wait for state, and what went wrong in it.

@@ -1,7 +1,6 @@
 package keyed
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -166,10 +165,7 @@ type meanwhile struct {
 
 // Get implements Yielding.
 func (m *meanwhile) Get(key []byte) (value []byte, there bool, err error) {
-	err = m.shelf.Read(context.Background(), [][]byte{key}, func(_ int, v []byte) error {
-		value, there = bytes.Clone(v), true
-		return nil
-	})
+	value, there, err = Get(context.Background(), m.shelf, key)
 	m.do()
 	return value, there, err
 }

@@ -9,7 +9,6 @@ import (
 // store's goroutine.
 type Walk[K comparable, A any] struct {
 	panes   *Panes[K, A]
-	ahead   int // steps that are read ahead
 	ctx     context.Context
 	cancel  context.CancelFunc
 	group   sync.WaitGroup
@@ -41,10 +40,7 @@ const (
 
 // Walk returns a walk through all parts, and in each part through the namespaces as they are given. Close ends it.
 func (p *Panes[K, A]) Walk(namespaces []int64) *Walk[K, A] {
-	w := &Walk[K, A]{panes: p, ahead: mostAhead, ctx: p.store.Context, cancel: func() {}}
-	if share := p.store.Budget.FlightShare(); share > 0 {
-		w.ahead = int(min(mostAhead, max(leastAhead, share/aheadBytes)))
-	}
+	w := &Walk[K, A]{panes: p, ctx: p.store.Context, cancel: func() {}}
 	for part := range p.store.Groups.Len() {
 		for _, ns := range namespaces {
 			if p.Pane(ns).dir.parts[part].partial {
@@ -91,7 +87,7 @@ func (w *Walk[K, A]) give(r *stepRead, visit func(*K, *A) error) (more *stepRead
 		return nil, w.panes.store.readError(r.err)
 	}
 	if r.more {
-		more = w.begin(r.step, r.rest(), (*gathered).full)
+		more = w.begin(r.step, r.rest(), gatherMost)
 	}
 	pane, behind := w.panes.Pane(r.ns), prefixLen+len(appendOrdered(nil, r.ns))
 	for key, value := range r.all {
@@ -122,26 +118,35 @@ func (w *Walk[K, A]) await() *stepRead {
 	}
 }
 
+// ahead is how many steps are read ahead.
+func (w *Walk[K, A]) ahead() int {
+	share := w.panes.store.Budget.FlightShare()
+	if share == 0 {
+		return mostAhead
+	}
+	return int(min(mostAhead, max(leastAhead, share/int64(aheadMost.bytes))))
+}
+
 // fill begins to read the next steps.
 func (w *Walk[K, A]) fill() {
-	for len(w.reading) < w.ahead && len(w.steps) > 0 {
+	for len(w.reading) < w.ahead() && len(w.steps) > 0 {
 		next := w.steps[0]
 		w.steps = w.steps[1:]
 		ns := appendOrdered(nil, next.ns)
 		g := w.panes.store.gather(next.part, stateID(w.panes.name), ns, after(ns))
-		w.reading = append(w.reading, w.begin(next, g, (*gathered).begun))
+		w.reading = append(w.reading, w.begin(next, g, aheadMost))
 	}
 }
 
-// begin begins to read a step, from where g does, until there is enough of it.
-func (w *Walk[K, A]) begin(s step, g gathered, enough func(g *gathered, key []byte) bool) *stepRead {
+// begin begins to read a step, from where g does, as much as is to be kept.
+func (w *Walk[K, A]) begin(s step, g gathered, most bound) *stepRead {
 	core := &w.panes.store.core
 	core.counts.Scans++
 	r := &stepRead{step: s, gathered: g, written: core.clock.written.Load(), done: make(chan struct{})}
 	below := core.Below
 	w.group.Go(func() {
 		defer close(r.done)
-		r.err = r.read(w.ctx, below, func(key []byte) bool { return enough(&r.gathered, key) })
+		r.err = r.readSome(w.ctx, below, most)
 	})
 	return r
 }

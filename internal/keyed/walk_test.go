@@ -129,7 +129,7 @@ func TestAWalkSaysWhatCouldNotBeRead(t *testing.T) {
 
 func TestAWalkKeepsLittleOfAPaneThatIsLarge(t *testing.T) {
 	s := newSubject(t, base.KeyGroupRange{Start: 3, End: 4}, 0)
-	keys := s.keysOfOnePart(2*gatherEntries + 10)
+	keys := s.keysOfOnePart(2*gatherMost.entries + 10)
 	s.into(t, 1, 1, keys...)
 	s = s.reopened(t, 0)
 	w := s.panes.Walk([]int64{1})

@@ -206,7 +206,7 @@ func TestAKeyThatIsComingCanBeWantedFor(t *testing.T) {
 }
 
 func TestALongRangeIsLeftToBeReadWhenItIsUsed(t *testing.T) {
-	for _, c := range []struct{ entries, size int }{{stretchEntries + 1, 1}, {20, stretchBytes / 16}} {
+	for _, c := range []struct{ entries, size int }{{stretchMost.entries + 1, 1}, {20, stretchMost.bytes / 16}} {
 		s := entire(t)
 		slot := s.slots(t, "a")[0]
 		for i := range c.entries {
@@ -216,7 +216,7 @@ func TestALongRangeIsLeftToBeReadWhenItIsUsed(t *testing.T) {
 		a, slots := s.find("a")
 		s.entry.WantAll(a, slots[0])
 		s.take(t, a)
-		if n := len(a.ranges[0].bytes); n > stretchBytes+c.size+100 || s.entry.dir.used > 0 {
+		if n := len(a.ranges[0].bytes); n > stretchMost.bytes+c.size+100 || s.entry.dir.used > 0 {
 			t.Errorf("%d bytes kept, %d entries", n, s.entry.dir.used)
 		}
 		if n, err := s.entry.Len(slots[0]); n != c.entries || err != nil {
@@ -294,7 +294,7 @@ func TestWhatExpiresIsWantedToo(t *testing.T) {
 func TestARangeThatIsNotLongIsReadOnce(t *testing.T) {
 	s := entire(t)
 	slot := s.slots(t, "a")[0]
-	for i := range stretchEntries {
+	for i := range stretchMost.entries {
 		s.entry.Set(slot, int64(i), "x")
 	}
 	s = s.reopened(t, 0)
@@ -302,7 +302,7 @@ func TestARangeThatIsNotLongIsReadOnce(t *testing.T) {
 	s.entry.WantAll(a, slots[0])
 	s.take(t, a)
 	s.below.read()
-	if n, err := s.entry.Len(slots[0]); n != stretchEntries || err != nil {
+	if n, err := s.entry.Len(slots[0]); n != stretchMost.entries || err != nil {
 		t.Errorf("%d entries, %v", n, err)
 	}
 	s.unread(t)
@@ -312,7 +312,7 @@ func TestARangeThatIsNotLongIsReadOnce(t *testing.T) {
 func TestASumOfManyPartsThatIsWantedIsRight(t *testing.T) {
 	smallStretches(t)
 	s, want := entire(t), ""
-	for i := range 3 * stretchEntries {
+	for i := range 3 * stretchMost.entries {
 		part := fmt.Sprint(i, " ")
 		s.addTo(t, "a", part)
 		s, want = s.reopened(t, 0), want+part

@@ -98,9 +98,13 @@ func (s *Shard) full(ctx context.Context) error {
 	return errors.Join(err, s.trouble)
 }
 
-// sublevels is how deep L0 is.
+// sublevels is how deep L0 is. It tells the scheduler of that, and the filters of the size of the tables.
 func (s *Shard) sublevels() int {
-	n := s.db.Metrics().Levels[0].Sublevels
-	s.turns.is(n)
-	return int(n)
+	levels, bytes := s.db.Metrics().Levels, int64(0)
+	for _, l := range levels {
+		bytes += l.TablesSize
+	}
+	s.share.is(bytes, &s.res.filters)
+	s.turns.is(levels[0].Sublevels)
+	return int(levels[0].Sublevels)
 }

@@ -25,6 +25,9 @@ func (f *filters) fit(cache int64) bool {
 	return filterBytes(all) <= float64(cache/2)
 }
 
+// filtersFit is fit for the cache as it is now.
+func (r *Resources) filtersFit() bool { return r.filters.fit(r.blocks.Limit()) }
+
 // taken notes tables that were taken in.
 func (f *filters) taken(tables []TableInfo) {
 	for _, t := range tables {
@@ -38,12 +41,3 @@ type share struct{ bytes atomic.Int64 }
 
 // is changes it.
 func (s *share) is(bytes int64, f *filters) { f.tables.Add(bytes - s.bytes.Swap(bytes)) }
-
-// weigh tells of the size of the shard's tables.
-func (s *Shard) weigh() {
-	var bytes int64
-	for _, l := range s.db.Metrics().Levels {
-		bytes += l.TablesSize
-	}
-	s.share.is(bytes, &s.res.filters)
-}

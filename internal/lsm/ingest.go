@@ -92,7 +92,6 @@ func (s *Shard) ingest(ctx context.Context, tables []TableInfo) (err error) {
 	}
 	s.turns.deepen(1)
 	_, err = s.db.IngestExternalFiles(ctx, external)
-	_ = s.sublevels() // tells the scheduler
-	s.weigh()
+	_ = s.sublevels() // tells others
 	return err
 }

@@ -29,7 +29,7 @@ func (s *Shard) Read(ctx context.Context, keys [][]byte, found func(i int, value
 	s.turns.reading()
 	s.keysRead.Add(int64(len(keys)))
 	return s.use(func() error {
-		r := &groupRead{shard: s, readers: s.res.readers, keys: keys, found: found}
+		r := &groupRead{shard: s, filters: s.res.filtersFit(), readers: s.res.readers, keys: keys, found: found}
 		if len(keys) == 1 {
 			return r.one(ctx)
 		}
@@ -65,6 +65,7 @@ func ascending(keys [][]byte) error {
 
 type groupRead struct {
 	shard   *Shard
+	filters bool // of the lowest level are asked
 	readers *readers
 	keys    [][]byte
 	found   func(i int, value []byte) error
@@ -77,8 +78,7 @@ type groupRead struct {
 // of tables, which hold prefixes, answer for keys.
 func (r *groupRead) iterator(ctx context.Context) (_ *pebble.Iterator, err error) {
 	defer r.shard.recovered(&err)
-	fit := r.shard.res.filters.fit(r.shard.res.blocks.Limit())
-	return r.shard.db.NewIterWithContext(ctx, &pebble.IterOptions{UseL6Filters: fit})
+	return r.shard.db.NewIterWithContext(ctx, &pebble.IterOptions{UseL6Filters: r.filters})
 }
 
 // fromCache answers what it can and collects the rest.

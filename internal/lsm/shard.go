@@ -78,7 +78,7 @@ func OpenShard(ctx context.Context, res *Resources, prefix string, r Range, from
 		cancel()
 		return nil, err
 	}
-	_ = s.sublevels() // tells the scheduler
+	_ = s.sublevels() // tells others
 	return s, nil
 }
 
@@ -92,7 +92,6 @@ func (s *Shard) openDB(state state) (err error) {
 	if s.db, err = pebble.Open(directory, s.options(fs)); err != nil {
 		return base.Errorf(base.Corrupt, "shard %s cannot be opened from its metadata: %w", s.r, err)
 	}
-	s.weigh()
 	return nil
 }
 

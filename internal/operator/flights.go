@@ -22,8 +22,8 @@ func newFlights(env *Env) flights {
 	}
 }
 
-// mostAsleep is how many rows may sleep in the user's function: each has a coroutine and a read of its own, which take
-// some ten kilobytes, and more reads than the tables make at once hide nothing more.
+// mostAsleep is how many rows may sleep in the user's function: each has a coroutine, which takes some ten
+// kilobytes, and more of them than the tables make reads at once hide nothing more.
 const mostAsleep = 2048
 
 // full reports whether no more may begin.

@@ -82,6 +82,8 @@ func (p *Process[K, In, Out]) take(b *flow.Batch[In]) error {
 	if err != nil {
 		return err
 	}
+	l.bytes = p.weight.of(b, p.state.store.Each())
+	p.limit.Add(l.bytes)
 	p.state.store.Touch(l.slots)
 	if ahead, err = p.ask(l, ahead); err != nil {
 		return err
@@ -103,10 +105,7 @@ func (p *Process[K, In, Out]) newLoad(b *flow.Batch[In]) *load[In] {
 		l, p.loads = p.loads[n-1], p.loads[:n-1]
 	}
 	slots := slices.Grow(l.slots[:0], len(b.Rows))[:len(b.Rows)]
-	*l = load[In]{
-		batch: b, slots: slots, bytes: p.weight.of(b, p.state.store.Each()), watermark: p.arrived, asked: l.asked[:0],
-	}
-	p.limit.Add(l.bytes)
+	*l = load[In]{batch: b, slots: slots, watermark: p.arrived, asked: l.asked[:0]}
 	return l
 }
 

@@ -19,8 +19,9 @@ type lookups[W any] struct {
 type lookup[W any] struct {
 	keys     [][]byte
 	arena    []byte
-	sleepers []W // by key
-	order    []int
+	sleepers []W   // by key
+	order    []int // of the keys
+	sorted   [][]byte
 	values   []span // by key
 	bytes    []byte // of the values
 	left     int    // sleepers that have not seen their value
@@ -58,8 +59,8 @@ func (l *lookups[W]) take() *lookup[W] {
 	g := l.free[n-1]
 	l.free = l.free[:n-1]
 	*g = lookup[W]{
-		keys: g.keys[:0], arena: g.arena[:0], sleepers: g.sleepers[:0], order: g.order[:0], values: g.values[:0],
-		bytes: g.bytes[:0],
+		keys: g.keys[:0], arena: g.arena[:0], sleepers: g.sleepers[:0], order: g.order[:0], sorted: g.sorted[:0],
+		values: g.values[:0], bytes: g.bytes[:0],
 	}
 	return g
 }
@@ -82,8 +83,10 @@ func (g *lookup[W]) read(ctx context.Context, below keyed.Below) {
 		g.order = append(g.order, i)
 	}
 	slices.SortFunc(g.order, func(a, b int) int { return bytes.Compare(g.keys[a], g.keys[b]) })
-	slices.SortFunc(g.keys, bytes.Compare)
-	g.err = below.Read(ctx, g.keys, func(i int, value []byte) error {
+	for _, i := range g.order {
+		g.sorted = append(g.sorted, g.keys[i])
+	}
+	g.err = below.Read(ctx, g.sorted, func(i int, value []byte) error {
 		from := len(g.bytes)
 		g.bytes = append(g.bytes, value...)
 		g.values[g.order[i]] = span{from, len(g.bytes), true}

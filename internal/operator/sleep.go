@@ -18,11 +18,7 @@ func (y yielding[K, In, Out]) Get(key []byte) (value []byte, there bool, err err
 		return nil, false, err
 	}
 	if w == nil {
-		err = p.state.below.Read(p.state.ctx, [][]byte{key}, func(_ int, v []byte) error {
-			value, there = append([]byte(nil), v...), true
-			return nil
-		})
-		return value, there, err
+		return keyed.Get(p.state.ctx, p.state.below, key)
 	}
 	g, at := p.lookups.add(key, w)
 	if p.lookups.full() {

@@ -28,15 +28,20 @@ func HeftOf[V any]() Heft {
 	return h
 }
 
+// Of is what a value takes that begins at a place, in bytes.
+func (h *Heft) Of(v unsafe.Pointer) (bytes int64) {
+	for _, off := range h.lengths {
+		bytes += blockBytes + int64(*(*int)(unsafe.Add(v, off)))
+	}
+	return bytes
+}
+
 // Take takes a value into account that begins at a place.
 func (h *Heft) Take(v unsafe.Pointer) {
 	if len(h.lengths) == 0 {
 		return
 	}
-	var bytes int64
-	for _, off := range h.lengths {
-		bytes += blockBytes + int64(*(*int)(unsafe.Add(v, off)))
-	}
+	bytes := h.Of(v)
 	if h.mean == 0 {
 		h.mean = bytes * heftOf
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -130,16 +131,17 @@ func TestStateBeyondTheMemorySurvivesStopsAndChangesOfParallelism(t *testing.T) 
 	}
 }
 
-// stopAt is a gate that closes the channel before the number is read.
+// stopAt is a gate that closes the channel before the number is read, and lets nothing be read from then on. It is
+// for a source of one split.
 func stopAt(n int64) (stop chan struct{}, gate func(int64) error) {
 	stop = make(chan struct{})
-	closed := false
+	closed := sync.OnceFunc(func() { close(stop) })
 	return stop, func(next int64) error {
-		if next >= n && !closed {
-			closed = true
-			close(stop)
+		if next < n {
+			return nil
 		}
-		return nil
+		closed()
+		return errRests
 	}
 }
 
@@ -197,10 +199,8 @@ func TestAJobThatGoesOnAndIsStoppedAtOnceNamesTheSameObjectsAndCopiesNothing(t *
 			var stored []CheckpointStored
 			now := make(chan struct{})
 			close(now)
-			job := NewJob("large")
-			quiet := held{numbers{end: 40_000, splits: 1, batch: 500}}
-			To(kinds["process"](From(job, "numbers", quiet, Monotonic(identity))), "out", sink)
-			again := mustRun(t, job, RunOptions{
+			rests := func(int64) error { return errRests }
+			again := mustRun(t, large("process", 40_000, rests, sink), RunOptions{
 				Parallelism: parallelism, CheckpointInterval: -1, Stop: now, objects: seen.over(store),
 				OnEvent: func(e Event) {
 					if s, ok := e.(CheckpointStored); ok {
@@ -216,20 +216,6 @@ func TestAJobThatGoesOnAndIsStoppedAtOnceNamesTheSameObjectsAndCopiesNothing(t *
 			}
 		})
 	}
-}
-
-// held is a source that has nothing to read yet.
-type held struct{ numbers }
-
-func (h held) Open(ctx context.Context, split flow.Split) (flow.Reader[int64], error) {
-	r, err := h.numbers.Open(ctx, split)
-	return heldReader{r}, err
-}
-
-type heldReader struct{ flow.Reader[int64] }
-
-func (heldReader) Read(context.Context, *flow.Batch[int64]) (flow.Status, error) {
-	return flow.Wait, nil
 }
 
 // blind is a source that cannot say what there is.

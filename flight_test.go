@@ -148,7 +148,7 @@ func TestHoweverStateIsReadTheResultIsTheSame(t *testing.T) {
 func goOn(t *testing.T, ctx context.Context, fn newFunc, change func(o *RunOptions), options ...Option) error {
 	t.Helper()
 	store, sink := mem.New(), newCollected[string]()
-	stop, gate := stopAt(manyKeys / 2) // more rows are read before it stops
+	stop, gate := stopAt(manyKeys / 2)
 	o := small(store)
 	o.Stop, o.CheckpointInterval = stop, -1
 	mustRun(t, ledgers(ledgerEnd, ledgerOf(look), gate, sink), o)

@@ -164,17 +164,7 @@ func TestAFailingTaskGoesBackToTheLastCheckpoint(t *testing.T) {
 func TestAStoppedJobGoesOnAtAnyParallelism(t *testing.T) {
 	store, sink := mem.New(), newCollected[string]()
 	for i, p := range []int{1, 3, 2, 4, 1} {
-		stop := make(chan struct{})
-		gate := func(next int64) error {
-			if next >= int64(i+1)*1000 && i < 4 {
-				select {
-				case <-stop:
-				default:
-					close(stop)
-				}
-			}
-			return nil
-		}
+		stop, gate := stopAt(int64(i+1)*1000 + 1) // which the last run does not come to
 		r := mustRun(t, countJob(numbers{end: 5000, splits: 1, batch: 7, gate: gate}, sink, nil),
 			RunOptions{Parallelism: p, objects: store, Stop: stop})
 		if (r.ResumedFrom == 0) != (i == 0) {

@@ -3,6 +3,7 @@ package aquifer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,10 +12,13 @@ import (
 	"github.com/aquifer-stream/aquifer/flow"
 )
 
+// errRests is a gate's: there are no more numbers in this run.
+var errRests = errors.New("the source rests")
+
 // numbers is a source of the numbers below an end, dealt to a few splits, with event times of their own.
 type numbers struct {
 	end, splits int64
-	// batch is the most that a Read returns; gate, if not nil, is asked before each Read.
+	// batch is the most that a Read returns; gate, if not nil, is asked before each Read, and may say that it rests.
 	batch int
 	gate  func(next int64) error
 	// lose makes readers report positions that are too far: a planted bug.
@@ -46,7 +50,10 @@ type numberReader struct {
 
 func (r *numberReader) Read(_ context.Context, out *flow.Batch[int64]) (flow.Status, error) {
 	if r.gate != nil {
-		if err := r.gate(r.next); err != nil {
+		switch err := r.gate(r.next); {
+		case errors.Is(err, errRests):
+			return flow.Wait, nil
+		case err != nil:
 			return flow.End, err
 		}
 	}
@@ -60,7 +67,8 @@ func (r *numberReader) Read(_ context.Context, out *flow.Batch[int64]) (flow.Sta
 	return flow.More, nil
 }
 
-func (r *numberReader) Ready() <-chan struct{} { return nil }
+// Ready never says that there are rows: a source that rests does so until its job stops.
+func (r *numberReader) Ready() <-chan struct{} { return make(chan struct{}) }
 func (r *numberReader) Close() error           { return nil }
 func (r *numberReader) Position() []byte {
 	if r.lose {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/programtest"
 )
 
 // hit is a line of a log, as the naive evaluation reads it.
@@ -205,7 +207,7 @@ func TestAJobStoppedInTheMiddleGoesOnWhereItWas(t *testing.T) {
 
 	first := job.start(t, flags...)
 	where := fmt.Sprintf("%s, line %d, byte %d: ", input, strings.Count(log[:at], "\n")+1, at)
-	for checkpoints := 0; checkpoints == 0; checkpoints = len(manifests(t, state)) {
+	for goes := true; goes; goes = !programtest.Begun(t, state) {
 		if line := first.WaitFor(t, "failed, restarting"); !strings.Contains(line, where) {
 			t.Fatalf("the line does not say %q: %s", where, line)
 		}
@@ -225,14 +227,6 @@ func TestAJobStoppedInTheMiddleGoesOnWhereItWas(t *testing.T) {
 		t.Errorf("exit code %d, %+v: %s", rest.Code, s, rest.Stderr)
 	}
 	compare(t, job.output, log)
-}
-
-// manifests are the checkpoints of a state directory.
-func manifests(t *testing.T, state string) []string {
-	t.Helper()
-	all, err := filepath.Glob(filepath.Join(state, "checkpoints", "*.manifest"))
-	must(t, err)
-	return all
 }
 
 func TestALineOfAnotherFormatIsNamed(t *testing.T) {

@@ -196,7 +196,7 @@ func TestAJobStoppedInTheMiddleGoesOnWhereItWas(t *testing.T) {
 func (w wordcount) stopAtFailure(t *testing.T, file string, flags []string, repair func()) programtest.Ran {
 	t.Helper()
 	r := w.start(t, flags...)
-	for checkpoints := 0; checkpoints == 0; checkpoints = len(manifests(t, flags[1])) {
+	for goes := true; goes; goes = !programtest.Begun(t, flags[1]) {
 		if line := r.WaitFor(t, "failed, restarting"); !strings.Contains(line, file) {
 			t.Fatalf("the line does not name %s: %s", file, line)
 		}
@@ -204,14 +204,6 @@ func (w wordcount) stopAtFailure(t *testing.T, file string, flags []string, repa
 	r.Signal(t, os.Interrupt)
 	repair()
 	return r.Wait(t)
-}
-
-// manifests are the checkpoints of a state directory.
-func manifests(t *testing.T, state string) []string {
-	t.Helper()
-	all, err := filepath.Glob(filepath.Join(state, "checkpoints", "*.manifest"))
-	must(t, err)
-	return all
 }
 
 func TestMistakesAreOneLineAndTouchNothing(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,17 @@ func (r *Running) Wait(t *testing.T) Ran {
 func (r *Running) Signal(t *testing.T, s os.Signal) {
 	t.Helper()
 	Must(t, r.command.Process.Signal(s))
+}
+
+// Begun says whether a checkpoint in a state directory holds state of rows. One may be taken before any row is read.
+func Begun(t *testing.T, state string) bool {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(state, "checkpoints", "*.manifest"))
+	Must(t, err)
+	return slices.ContainsFunc(all, func(path string) bool {
+		b, err := os.ReadFile(path) // what is gone by now has newer ones
+		return err == nil && bytes.Contains(b, []byte(`"tables":[`))
+	})
 }
 
 // Parse decodes the one JSON value that a program has printed on standard output.

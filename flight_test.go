@@ -131,6 +131,7 @@ func TestHoweverStateIsReadTheResultIsTheSame(t *testing.T) {
 		"together":            {ledgerOf(lookTogether), nil},
 		"one row in flight":   {ledgerOf(lookTogether), []Option{InFlight(1)}},
 		"relaxed":             {ledgerOf(look), []Option{RelaxedWatermarks(), InFlight(64)}},
+		"first access":        {ledgerOf(look), []Option{FirstAccessOrder()}},
 		"ahead": {func() ProcessFunc[int64, string] { return &foreseen{ledger{process: look}} },
 			[]Option{InFlight(0)}},
 	} {

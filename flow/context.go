@@ -22,6 +22,7 @@ type Context struct {
 	engine Engine
 	slot   uint32
 	active bool
+	begun  bool // the call has no slot until its first access to state
 	call   uint64
 	asked  any
 }
@@ -40,6 +41,9 @@ var ErrNoTimers = errors.New("the function has no OnTimer method to call when a 
 type Engine interface {
 	// Key returns a pointer to the key being processed, a *K.
 	Key() any
+	// FirstAccess returns the slot of a call that Begin began, when it may use it; false if the task ends meanwhile, or
+	// the goroutine is not the call's.
+	FirstAccess() (slot uint32, ok bool)
 	// RegisterEventTimer and the others are those of Context.
 	RegisterEventTimer(slot uint32, time int64) error
 	RegisterProcessingTimer(slot uint32, time int64) error
@@ -56,16 +60,37 @@ func NewContext(ctx context.Context, engine Engine) *Context {
 
 // Enter makes the context that of a record or timer of the key in the given slot. It is for the engine.
 func (c *Context) Enter(slot uint32, time int64) {
-	c.slot, c.Time, c.active = slot, time, true
+	c.slot, c.Time, c.active, c.begun = slot, time, true, false
 	c.call++
 }
 
-// Leave ends what Enter began. It is for the engine.
-func (c *Context) Leave() { c.active = false }
+// Begin is Enter of a record that asks for its slot when it accesses state for the first time. It is for the engine.
+func (c *Context) Begin(time int64) {
+	c.Time, c.active, c.begun = time, false, true
+	c.call++
+}
+
+// Leave ends what Enter or Begin began. It is for the engine.
+func (c *Context) Leave() { c.active, c.begun = false, false }
 
 // Slot returns the place of the key in the hot tables, and whether the context is in use. It is for the
 // engine.
-func (c *Context) Slot() (slot uint32, active bool) { return c.slot, c.active }
+func (c *Context) Slot() (slot uint32, active bool) {
+	if c.active {
+		return c.slot, true
+	}
+	return c.firstAccess()
+}
+
+func (c *Context) firstAccess() (slot uint32, active bool) {
+	if !c.begun {
+		return 0, false
+	}
+	if slot, active = c.engine.FirstAccess(); active {
+		c.slot, c.active, c.begun = slot, true, false
+	}
+	return slot, active
+}
 
 // Call is the number of the call that the context is in, and Asked the place of what the record has asked for. They
 // are for the engine.
@@ -84,18 +109,20 @@ func Key[K comparable](c Keyed) K { return *c.itsKey().(*K) }
 // milliseconds. Registering a time twice is the same as once. At the end of a bounded input event time reaches
 // [EndOfTime], so every event timer fires, those included that OnTimer sets then.
 func (c *Context) RegisterEventTimer(time int64) error {
-	if !c.active {
+	slot, active := c.Slot()
+	if !active {
 		return ErrOutsideCall
 	}
-	return c.engine.RegisterEventTimer(c.slot, time)
+	return c.engine.RegisterEventTimer(slot, time)
 }
 
 // CancelEventTimer takes back RegisterEventTimer.
 func (c *Context) CancelEventTimer(time int64) error {
-	if !c.active {
+	slot, active := c.Slot()
+	if !active {
 		return ErrOutsideCall
 	}
-	return c.engine.CancelEventTimer(c.slot, time)
+	return c.engine.CancelEventTimer(slot, time)
 }
 
 // RegisterProcessingTimer asks for a call of OnTimer for this key when the machine's clock reaches the
@@ -103,18 +130,20 @@ func (c *Context) CancelEventTimer(time int64) error {
 // those that are not due do not fire. They are in the last checkpoint, as state is, and fire when a job that goes on
 // from it still runs at their time.
 func (c *Context) RegisterProcessingTimer(time int64) error {
-	if !c.active {
+	slot, active := c.Slot()
+	if !active {
 		return ErrOutsideCall
 	}
-	return c.engine.RegisterProcessingTimer(c.slot, time)
+	return c.engine.RegisterProcessingTimer(slot, time)
 }
 
 // CancelProcessingTimer takes back RegisterProcessingTimer.
 func (c *Context) CancelProcessingTimer(time int64) error {
-	if !c.active {
+	slot, active := c.Slot()
+	if !active {
 		return ErrOutsideCall
 	}
-	return c.engine.CancelProcessingTimer(c.slot, time)
+	return c.engine.CancelProcessingTimer(slot, time)
 }
 
 // ProcessingTime is the machine's time in milliseconds since 1970 UTC.

@@ -61,9 +61,13 @@ type desk struct {
 	key   string
 	asked []string
 	err   error
+	// accesses is how often a slot has been asked for, shut that there is none.
+	accesses int
+	shut     bool
 }
 
-func (d *desk) Key() any { return &d.key }
+func (d *desk) Key() any                    { return &d.key }
+func (d *desk) FirstAccess() (uint32, bool) { d.accesses++; return 8, !d.shut }
 func (d *desk) note(what string, slot uint32, time int64) error {
 	d.asked = append(d.asked, fmt.Sprintf("%s %d@%d", what, slot, time))
 	return d.err
@@ -100,6 +104,30 @@ func TestAContextIsThatOfItsCall(t *testing.T) {
 	}
 	if got := fmt.Sprint(d.asked); got != "[event 7@5 clock 7@5 no event 7@5 no clock 7@5]" {
 		t.Errorf("%s", got)
+	}
+}
+
+func TestACallThatHasBegunAsksForItsSlotAtItsFirstAccess(t *testing.T) {
+	d := &desk{key: "k"}
+	c := NewContext(t.Context(), d)
+	c.Begin(100)
+	if Key[string](c) != "k" || c.Time != 100 || d.accesses != 0 {
+		t.Errorf("key %q, time %d, %d accesses", Key[string](c), c.Time, d.accesses)
+	}
+	if err := errors.Join(timers(c, 5)...); err != nil {
+		t.Error(err)
+	}
+	if slot, active := c.Slot(); slot != 8 || !active || d.accesses != 1 {
+		t.Errorf("slot %d, active %v, %d accesses", slot, active, d.accesses)
+	}
+	c.Leave()
+	if _, active := c.Slot(); active || d.accesses != 1 {
+		t.Errorf("active %v after the call, %d accesses", active, d.accesses)
+	}
+	d.shut = true
+	c.Begin(101)
+	if err := c.RegisterEventTimer(5); !errors.Is(err, ErrOutsideCall) {
+		t.Errorf("in a task that ends: %v", err)
 	}
 }
 

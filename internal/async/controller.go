@@ -97,7 +97,7 @@ func (c *Controller) started(r record) ID {
 	return id
 }
 
-// Begin takes a record that runs and has no key until it enters one: order by first use. Ready must be true.
+// Begin takes a record that runs and has no key until it enters one: order by first access. Ready must be true.
 func (c *Controller) Begin() ID {
 	e := c.open()
 	c.epoch(e).left++
@@ -105,13 +105,13 @@ func (c *Controller) Begin() ID {
 	return c.register(record{epoch: e, stage: running, inside: true})
 }
 
-// Enter gives a record that has begun its place among the records of a key, once. If it does not go on at once, it
-// waits for the records before it, and Next finds it again.
-func (c *Controller) Enter(id ID, key Key) (goesOn bool) {
+// Enter gives a record that has begun its place among the records of a key, once, with so many reads to wait for. If
+// it does not go on at once, it waits for the records before it and for the reads, and Next finds it again.
+func (c *Controller) Enter(id ID, key Key, pending int) (goesOn bool) {
 	r := &c.records[id]
-	r.key, r.keyed, r.stage = key, true, waiting
+	r.key, r.keyed, r.stage, r.pending = key, true, waiting, int32(pending)
 	l := c.keys.add(key)
-	if l.first == 0 {
+	if l.first == 0 && pending == 0 {
 		l.first, l.last = id, id
 		r.stage = running
 		return true
@@ -130,7 +130,7 @@ func (c *Controller) Derive(key Key, pending int) ID {
 	return id
 }
 
-// Arrived says that one of the reads of a record that was admitted or derived is here.
+// Arrived says that one of the reads that a record is said to wait for is here.
 func (c *Controller) Arrived(id ID) {
 	r := &c.records[id]
 	r.pending--

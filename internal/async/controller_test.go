@@ -183,20 +183,35 @@ func TestAllThatIsInFlightEndsWithoutMoreInput(t *testing.T) {
 	}
 }
 
-func TestARecordUsesItsKeyInTheOrderOfFirstUse(t *testing.T) {
+func TestARecordUsesItsKeyInTheOrderOfFirstAccess(t *testing.T) {
 	c := New(false)
 	a, b := c.Begin(), c.Begin()
 	wantCounts(t, c, 2, 2, 0)
-	if !c.Enter(b, 1) {
+	if !c.Enter(b, 1, 0) {
 		t.Fatal("the first to use a key waits")
 	}
-	if c.Enter(a, 1) {
+	if c.Enter(a, 1, 0) {
 		t.Fatal("two use a key at once")
 	}
 	wantRuns(t, c)
 	wantDone(t, c, b, false)
 	wantRuns(t, c, a)
 	wantDone(t, c, a, true)
+}
+
+func TestAFirstAccessWaitsForWhatTheRecordReads(t *testing.T) {
+	c := New(false)
+	a, b := c.Begin(), c.Begin()
+	if c.Enter(a, 1, 2) || c.Enter(b, 1, 0) {
+		t.Fatal("one goes on whose reads have not come, or in front of the first")
+	}
+	c.Arrived(a)
+	wantRuns(t, c)
+	c.Arrived(a)
+	wantRuns(t, c, a)
+	wantDone(t, c, a, false)
+	wantRuns(t, c, b)
+	wantDone(t, c, b, true)
 }
 
 func TestARecordThatUsesNoStateFreesNoKey(t *testing.T) {
@@ -213,12 +228,12 @@ func TestARecordThatUsesNoStateFreesNoKey(t *testing.T) {
 }
 
 // If it stood behind the record that came after the event, both would wait for ever.
-func TestAFirstUseComesBeforeRecordsOfALaterEpoch(t *testing.T) {
+func TestAFirstAccessComesBeforeRecordsOfALaterEpoch(t *testing.T) {
 	c := New(false)
 	a, b := c.Start(1), c.Begin()
 	c.Close()
 	later := c.Admit(1, 0)
-	if c.Enter(b, 1) {
+	if c.Enter(b, 1, 0) {
 		t.Fatal("two use a key at once")
 	}
 	wantDone(t, c, a, false)

@@ -23,8 +23,8 @@
 // because a record runs to completion. So in strict order, where none of those has started, a key sees exactly the
 // order of the input.
 //
-// Order by first use. Instead of waiting for its key from the beginning, a record may begin without a key, and
-// enter its key's queue when it uses state for the first time. Such records of a key use state in the order of
-// their first use, one after the other. A record that may not begin yet, because an event waits, is admitted with
-// its key: then its first use counts as made when it came.
+// Order by first access. Instead of waiting for its key from the beginning, a record may begin without a key, and
+// enter its key's queue when it accesses state for the first time. Such records of a key use state in the order of
+// their first access, one after the other. A record that may not begin yet, because an event waits, is admitted with
+// its key: then its first access counts as made when it came.
 package async

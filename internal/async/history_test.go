@@ -18,7 +18,7 @@ type controller interface {
 	Start(Key) ID
 	StartDerived(Key) ID
 	Begin() ID
-	Enter(ID, Key) bool
+	Enter(ID, Key, int) bool
 	Derive(Key, int) ID
 	Next() (ID, bool)
 	Done(ID) bool
@@ -41,22 +41,22 @@ type history struct {
 	rng   *rand.Rand
 	limit *Limit
 
-	input    int      // records and events to come
-	keys     int      // among which they choose
-	firstUse bool     // records begin without key
-	reads    []*entry // whose reads are on their way, once for each
-	timers   int      // that the event that is due has still to derive
-	failures int      // of reads, and delays
-	arrivals int
-	fault    string // the first difference
-	seen     map[Key]*seen
+	input       int      // records and events to come
+	keys        int      // among which they choose
+	firstAccess bool     // records begin without key
+	reads       []*entry // whose reads are on their way, once for each
+	timers      int      // that the event that is due has still to derive
+	failures    int      // of reads, and delays
+	arrivals    int
+	fault       string // the first difference
+	seen        map[Key]*seen
 }
 
 func newHistory(seed uint64, wrap func(*Controller) controller) *history {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	relaxed := rng.IntN(2) == 0
 	m := &model{relaxed: relaxed}
-	h := &history{m: m, rng: rng, firstUse: rng.IntN(4) == 0, seen: map[Key]*seen{}}
+	h := &history{m: m, rng: rng, firstAccess: rng.IntN(4) == 0, seen: map[Key]*seen{}}
 	h.c = wrap(New(relaxed))
 	h.input, h.keys = 20+rng.IntN(60), 1+rng.IntN(12)
 	h.limit = NewLimit([]int{1, 2, 5, 20, 100}[rng.IntN(5)])
@@ -116,7 +116,7 @@ func (h *history) record() {
 	e.epoch = h.m.closed
 	busy := h.busy(e.key)
 	switch {
-	case h.firstUse && h.m.ready():
+	case h.firstAccess && h.m.ready():
 		e.keyed, e.pending, e.enter = false, 0, h.rng.IntN(e.parks+2)
 		h.enlist(e, h.c.Begin())
 		h.inline(e)
@@ -187,8 +187,11 @@ func (h *history) goOn(e *entry) {
 
 func (h *history) enter(e *entry) {
 	h.m.seq++
-	e.keyed, e.running, e.place = true, false, h.m.seq
-	goesOn := h.c.Enter(e.id, e.key)
+	e.keyed, e.running, e.place, e.pending = true, false, h.m.seq, h.rng.IntN(3)
+	for range e.pending {
+		h.reads = append(h.reads, e)
+	}
+	goesOn := h.c.Enter(e.id, e.key, e.pending)
 	if want := h.m.mayStart(e); goesOn != want {
 		h.fail("record %d enters key %d: it goes on: %v", e.seq, e.key, goesOn)
 	}
@@ -220,13 +223,13 @@ func (h *history) arrive() {
 	}
 	h.reads[i] = h.reads[len(h.reads)-1]
 	h.reads = h.reads[:len(h.reads)-1]
-	if e.inside {
-		e.parks--
-		h.goOn(e)
+	if e.pending > 0 {
+		e.pending--
+		h.c.Arrived(e.id)
 		return
 	}
-	e.pending--
-	h.c.Arrived(e.id)
+	e.parks--
+	h.goOn(e)
 }
 
 func (h *history) next() {

@@ -171,8 +171,8 @@ func (c startsTwice) Derive(key Key, pending int) ID {
 
 type entersAtOnce struct{ *Controller }
 
-func (c entersAtOnce) Enter(id ID, key Key) bool {
-	c.Controller.Enter(id, key)
+func (c entersAtOnce) Enter(id ID, key Key, pending int) bool {
+	c.Controller.Enter(id, key, pending)
 	return true
 }
 

@@ -12,9 +12,9 @@ type seen struct {
 	timer  *entry // the last one that was
 }
 
-// starts checks that a record may see its key's state now. By first use, the order is not that of arrival.
+// starts checks that a record may see its key's state now. By first access, the order is not that of arrival.
 func (h *history) starts(e *entry) {
-	if h.firstUse {
+	if h.firstAccess {
 		return
 	}
 	s := h.seen[e.key]

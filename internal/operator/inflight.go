@@ -19,7 +19,8 @@ type inFlight[K comparable, In, Out any] struct {
 	crew    *crew[*hand[K, In, Out]]
 	home    goroutine // the task's
 	tickets []ticket[In]
-	awake   []*worker[*hand[K, In, Out]] // whose reads have come
+	entries map[async.ID]*worker[*hand[K, In, Out]] // rows that wait for their first access to state
+	awake   []*worker[*hand[K, In, Out]]            // whose reads have come
 	lookups lookups[*worker[*hand[K, In, Out]]]
 	rows    *flow.Batch[Out] // on their way out; always the same batch, whose columns change
 	rowsIn  int
@@ -69,6 +70,7 @@ type ticket[In any] struct {
 func newInFlight[K comparable, In, Out any](env *Env) inFlight[K, In, Out] {
 	return inFlight[K, In, Out]{
 		flights: newFlights(env), weight: newWeight[In](), arrived: flow.NoTime, firing: newFiring(),
+		entries: map[async.ID]*worker[*hand[K, In, Out]]{},
 	}
 }
 
@@ -178,7 +180,7 @@ func (p *Process[K, In, Out]) turn() (more bool, err error) {
 		return true, err
 	}
 	slept, err := p.crew.run()
-	if slept || err != nil {
+	if slept || len(p.awake) > 0 || err != nil {
 		return true, err
 	}
 	return p.advance()
@@ -192,7 +194,9 @@ func (p *Process[K, In, Out]) work(w *worker[*hand[K, In, Out]]) (err error) {
 	for {
 		if p.nextDue < len(p.due) {
 			err = p.fireNext(h)
-		} else if id, ok := p.flight.Next(); ok {
+		} else if id, ok := p.flight.Next(); ok && p.entries[id] != nil {
+			p.enters(id)
+		} else if ok {
 			err = p.begin(h, id)
 		} else if p.load != nil {
 			var blocked bool
@@ -221,13 +225,18 @@ func (p *Process[K, In, Out]) apply(h *hand[K, In, Out]) (blocked bool, err erro
 			return true, nil
 		}
 		l.next++
-		if (flying > 0 || l.ahead != nil || len(p.events) > 0) && p.waits(l, i) {
+		waits := (flying > 0 || l.ahead != nil || len(p.events) > 0) && p.waits(l, i)
+		if waits && !p.mayBegin() {
 			p.admit(l, i)
 			continue
 		}
 		h.slot, h.ticket.row = l.slots[i], i
 		h.key = p.state.keys[i]
-		h.ctx.Enter(uint32(h.slot), l.batch.Times[i])
+		if waits {
+			h.ctx.Begin(l.batch.Times[i])
+		} else {
+			h.ctx.Enter(uint32(h.slot), l.batch.Times[i])
+		}
 		if err := p.outcome(h, p.fn.Process(h.ctx, &l.batch.Rows[i], h.out)); err != nil {
 			return false, err
 		}

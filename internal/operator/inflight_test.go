@@ -67,11 +67,15 @@ type shelfRig struct {
 	out *stage[string]
 }
 
-// newShelfRig has rows below of which nothing is in memory, and a shut gate.
+// newShelfRig has diaries, and rows below of which nothing is in memory, and a shut gate.
 func newShelfRig(t *testing.T, place func(*Env), before ...event) *shelfRig {
 	t.Helper()
+	return newShelfRigOf(t, func() ProcessFunc[event, string] { return &diary{} }, place, before...)
+}
+
+func newShelfRigOf(t *testing.T, fn func() ProcessFunc[event, string], place func(*Env), before ...event) *shelfRig {
+	t.Helper()
 	r := &shelfRig{gate: &gate{}, out: &stage[string]{}}
-	fn := func() ProcessFunc[event, string] { return &diary{} }
 	plan := PlanProcess[string, event, string]("diary", fn)
 	r.rig = newRigOf(t, roomy, "diary", 1, plan, func(_ *rig, env *Env) (Operator, error) {
 		env.Below = gated{env.Below, r.gate}

@@ -114,9 +114,10 @@ type Env struct {
 	MaxDirty int64
 	Barrier  func() time.Time
 	// InFlight is how many rows a keyed operator may have in flight, zero for as many as suit it; Relaxed that rows
-	// need not wait for the watermarks before them.
-	InFlight int
-	Relaxed  bool
+	// need not wait for the watermarks before them, FirstAccess that they wait for their key only when they access state.
+	InFlight    int
+	Relaxed     bool
+	FirstAccess bool
 	// Splits is where a source gets its splits; nil for other operators.
 	Splits SplitPool
 	// Stats are the counters of the operator.

@@ -79,6 +79,7 @@ func (u *Unkeyed[In, Out]) Close() error { return closeFunc(u.env, u.fn) }
 type unkeyedEngine struct{}
 
 func (unkeyedEngine) Key() any                                    { return new(struct{}) }
+func (unkeyedEngine) FirstAccess() (uint32, bool)                 { return 0, false }
 func (unkeyedEngine) RegisterEventTimer(uint32, int64) error      { return flow.ErrNoTimers }
 func (unkeyedEngine) RegisterProcessingTimer(uint32, int64) error { return flow.ErrNoTimers }
 func (unkeyedEngine) CancelEventTimer(uint32, int64) error        { return flow.ErrNoTimers }

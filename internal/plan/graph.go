@@ -40,9 +40,11 @@ type Node struct {
 	// Make builds the operator of one subtask; out are the receivers of Outputs.
 	Make func(env *operator.Env, out []any) (operator.Operator, error)
 	// InFlight is how many rows a subtask may have in flight, 0 for as many as suit it; Relaxed that rows need not wait
-	// for the watermarks before them. Both are for operators with keyed state.
-	InFlight int
-	Relaxed  bool
+	// for the watermarks before them, FirstAccess that they wait for their key only when they access state. All are for
+	// operators with keyed state.
+	InFlight    int
+	Relaxed     bool
+	FirstAccess bool
 	// Keyed is set for operators with keyed state.
 	Keyed *operator.Planned
 	// Source and Sink are set for operators that begin or end streams.

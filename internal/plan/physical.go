@@ -162,6 +162,9 @@ func checkFlight(g *Graph) (mistakes []error) {
 		if n.Keyed == nil && n.Relaxed {
 			add("operator %q has no keyed state, so no watermark of it ever waits: leave out RelaxedWatermarks", n.Name)
 		}
+		if n.Keyed == nil && n.FirstAccess {
+			add("operator %q has no keyed state, so no row of it ever waits: leave out FirstAccessOrder", n.Name)
+		}
 	}
 	return mistakes
 }

@@ -1,0 +1,39 @@
+package operator
+
+import "github.com/aquifer-stream/aquifer/internal/async"
+
+// mayBegin says whether a row that has to wait does so at its first access to state, and not before it begins.
+func (p *Process[K, In, Out]) mayBegin() bool { return p.env.FirstAccess && p.flight.Ready() }
+
+// FirstAccess implements flow.Engine: the row takes its place among those of its key, and sleeps until it has what was
+// foreseen for it, and the rows have ended that came to use the key before it.
+func (h *hand[K, In, Out]) FirstAccess() (slot uint32, ok bool) {
+	p := h.process
+	w, err := p.reader()
+	if err != nil || w == nil {
+		return 0, false
+	}
+	l, pending := h.ticket.load, 0
+	if p.reads(l, h.ticket.row) {
+		pending = 1
+	}
+	p.state.store.Hold(h.slot)
+	h.id, h.flies = p.flight.Begin(), true
+	l.users++
+	p.keep(h.id, h.ticket)
+	if p.flight.Enter(h.id, async.Key(h.slot), pending) {
+		return uint32(h.slot), true
+	}
+	if pending > 0 {
+		l.ahead.ids = append(l.ahead.ids, h.id)
+	}
+	p.env.Stats.Waited.Add(1)
+	p.entries[h.id] = w
+	return uint32(h.slot), p.sleep(w) == nil
+}
+
+// enters wakes a row that may use its key from now on.
+func (p *Process[K, In, Out]) enters(id async.ID) {
+	p.awake = append(p.awake, p.entries[id])
+	delete(p.entries, id)
+}

@@ -13,6 +13,8 @@ import (
 type Options struct {
 	// Bytes is the size of the state, Memory the bound on the memory of a process.
 	Bytes, Memory int64
+	// Payload is the size of the value of a key: state of few large values fills, and is visited, faster.
+	Payload int64
 	// Passes is how often a quarter of the keys is visited again: each key once, if there are four.
 	Passes int64
 	// Stride is how many rows each half of the source gives between two checkpoints at most, so that small jobs do not
@@ -28,8 +30,9 @@ type Options struct {
 // Check refuses what cannot be run, all mistakes at once.
 func (o Options) Check() error {
 	var wrong []error
-	if o.Bytes < parts*share*payload || o.Memory < 1 {
-		wrong = append(wrong, fmt.Errorf("%d bytes of state in %d of memory: there must be more", o.Bytes, o.Memory))
+	if o.Payload < 1 || o.Bytes < parts*share*o.Payload || o.Memory < 1 {
+		wrong = append(wrong, fmt.Errorf("%d bytes of state in values of %d bytes, in %d of memory: there must be more",
+			o.Bytes, o.Payload, o.Memory))
 	}
 	if o.Passes < share {
 		wrong = append(wrong, fmt.Errorf("%d passes: with less than %d not all keys are visited again", o.Passes, share))
@@ -45,14 +48,13 @@ func (o Options) Check() error {
 }
 
 const (
-	parts   = 2    // also the parallelism
-	payload = 1000 // bytes
-	share   = 4
+	parts = 2 // also the parallelism
+	share = 4
 )
 
 // Plan is what the job does.
 func (o Options) Plan() Plan {
-	return Plan{Parts: parts, Keys: o.Bytes / payload / parts, Passes: o.Passes, Share: share, Payload: payload, Stride: o.Stride}
+	return Plan{Parts: parts, Keys: o.Bytes / o.Payload / parts, Passes: o.Passes, Share: share, Payload: o.Payload, Stride: o.Stride}
 }
 
 // Args are the flags of the program with its state at a place, and a disk cache of twice the memory in a directory.

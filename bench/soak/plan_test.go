@@ -36,7 +36,7 @@ func TestEachVisitFindsAsManyAsWentBefore(t *testing.T) {
 }
 
 func TestEveryKeyIsVisitedAgainWhenPassesAreEnough(t *testing.T) {
-	p := Options{Bytes: 200_000, Passes: share}.Plan()
+	p := Options{Bytes: 200_000, Payload: 1000, Passes: share}.Plan()
 	visits := map[int64]int64{}
 	for row := range p.Rows() {
 		visits[p.At(row).Key]++

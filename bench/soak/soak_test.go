@@ -19,6 +19,7 @@ import (
 
 var (
 	size     = flag.Int64("bytes", 10_000_000, "size of the state")
+	payload  = flag.Int64("payload", 1000, "size of the value of a key")
 	memory   = flag.Int64("memory", 32_000_000, "bound on the memory of a process in bytes")
 	passes   = flag.Int64("passes", 24, "times that a quarter of the keys is visited again")
 	stride   = flag.Int64("stride", 3000, "rows between two checkpoints of a half of the source, at most; 0 for any")
@@ -30,7 +31,9 @@ var (
 )
 
 func options() Options {
-	return Options{Bytes: *size, Memory: *memory, Passes: *passes, Stride: *stride, Interval: *interval, Kills: *kills, Spread: *spread}
+	return Options{
+		Bytes: *size, Payload: *payload, Memory: *memory, Passes: *passes, Stride: *stride, Interval: *interval, Kills: *kills, Spread: *spread,
+	}
 }
 
 func must(t *testing.T, err error) {
@@ -152,7 +155,10 @@ func damage(t *testing.T, bucket string) (names []string) {
 }
 
 func TestADamagedObjectEndsTheJobWithItsName(t *testing.T) {
-	o := Options{Bytes: 2_000_000, Memory: 32_000_000, Passes: 20, Stride: 500, Interval: 20 * time.Millisecond, Spread: 1}
+	o := Options{
+		Bytes: 2_000_000, Payload: 1000, Memory: 32_000_000, Passes: 20, Stride: 500,
+		Interval: 20 * time.Millisecond, Spread: 1,
+	}
 	s := newSoaked(t, o)
 	r := Report{Disk: map[string]int64{}}
 	_, err := s.Once(t.Context(), &Kill{Checkpoints: 4}, &r)

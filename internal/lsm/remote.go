@@ -42,12 +42,13 @@ type files struct {
 	deleted []string // those that are still known: a list may be about to name them
 }
 
-// compaction is the context of a compaction's requests. One that an ingestion waits for is as urgent as what ingests.
-func (f *files) compaction() context.Context {
-	if f.turns.isPressed() {
-		return objstore.For(f.ctx, objstore.Checkpoint)
+// purpose is that of a compaction's requests. One that is far behind, or that an ingestion waits for, is as urgent as
+// what ingests, and may come to be so while it writes.
+func (f *files) purpose() objstore.Purpose {
+	if f.turns.depth() >= neverRest {
+		return objstore.Checkpoint
 	}
-	return objstore.For(f.ctx, objstore.Compaction)
+	return objstore.Compaction
 }
 
 // add makes objects known.
@@ -149,7 +150,7 @@ func (s *storage) CreateObject(name string) (io.WriteCloser, error) {
 		return noObject{}, nil
 	}
 	name = s.prefix + name
-	w, err := s.files.objects.Create(s.files.compaction(), name)
+	w, err := s.files.objects.Create(objstore.ForWhatever(s.files.ctx, s.files.purpose), name)
 	if err != nil {
 		return nil, transient(err)
 	}
@@ -180,7 +181,7 @@ func (r *reader) ReadAt(ctx context.Context, p []byte, off int64) error {
 		return errNotCached
 	}
 	if asked == nil && ctx.Done() == nil {
-		ctx = r.files.compaction()
+		ctx = objstore.For(r.files.ctx, r.files.purpose())
 	}
 	err := r.files.objects.ReadAt(objstore.Sized(ctx, r.Bytes), r.Name, p, off)
 	if errors.Is(err, objstore.ErrNotFound) {

@@ -32,8 +32,19 @@ func For(ctx context.Context, p Purpose) context.Context {
 	return context.WithValue(ctx, purposeKey{}, p)
 }
 
-// PurposeOf is what requests under a context are made for.
+// ForWhatever returns a context whose requests are made for what is the purpose by then: one that writes an object for
+// a long time may become more urgent. The function is called by any goroutine.
+func ForWhatever(ctx context.Context, purpose func() Purpose) context.Context {
+	return context.WithValue(ctx, purposeKey{}, purpose)
+}
+
+// PurposeOf is what a request under a context is made for now.
 func PurposeOf(ctx context.Context) Purpose {
-	p, _ := ctx.Value(purposeKey{}).(Purpose)
-	return p
+	switch p := ctx.Value(purposeKey{}).(type) {
+	case Purpose:
+		return p
+	case func() Purpose:
+		return p()
+	}
+	return Record
 }

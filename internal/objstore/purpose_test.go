@@ -17,6 +17,17 @@ func TestARequestIsForARecordUnlessItSaysOtherwise(t *testing.T) {
 	}
 }
 
+func TestWhatARequestIsForMayChangeWhileItsContextLives(t *testing.T) {
+	now := Compaction
+	ctx := ForWhatever(t.Context(), func() Purpose { return now })
+	if p := PurposeOf(ctx); p != Compaction {
+		t.Errorf("%v at first", p)
+	}
+	if now = Checkpoint; PurposeOf(ctx) != Checkpoint || PurposeOf(For(ctx, Record)) != Record {
+		t.Errorf("%v, then %v", PurposeOf(ctx), PurposeOf(For(ctx, Record)))
+	}
+}
+
 func TestPurposesHaveDifferentNames(t *testing.T) {
 	seen := map[string]bool{}
 	for p := range Purpose(Purposes) {

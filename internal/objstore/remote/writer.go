@@ -35,10 +35,23 @@ func (w *writer) Write(p []byte) (int, error) {
 			}
 		}
 		n := min(len(p), w.store.PartBytes-len(w.part))
-		w.part = append(w.part, p[:n]...)
+		w.part = append(grown(w.part, n, w.store.PartBytes), p[:n]...)
 		p, written = p[n:], written+n
 	}
 	return written, nil
+}
+
+// grown returns a part with memory for n more bytes: twice as much each time, so that little is copied, and all that a
+// part may have once it has a quarter.
+func grown(part []byte, n, most int) []byte {
+	want := len(part) + n
+	if want <= cap(part) {
+		return part
+	}
+	if want = max(want, 2*cap(part)); want > most/4 {
+		want = most
+	}
+	return append(make([]byte, 0, want), part...)
 }
 
 // send hands the part over to the upload.

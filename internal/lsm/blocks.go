@@ -27,6 +27,15 @@ func newBlockCache(limit int64) *BlockCache {
 // Used is the memory that blocks take, in bytes.
 func (b *BlockCache) Used() int64 { return b.cache.Size() }
 
+// OutsideHeap is how much of that is not in the heap of Go: all of it in a program that is built with cgo, because Pebble
+// then takes it from C.
+func (b *BlockCache) OutsideHeap() int64 {
+	if fromC {
+		return b.Used()
+	}
+	return 0
+}
+
 // Limit is the size of the cache in bytes.
 func (b *BlockCache) Limit() int64 {
 	b.mu.Lock()

@@ -18,6 +18,13 @@ type Sharer interface {
 	SetLimit(bytes int64)
 }
 
+// Outsider is a Sharer with memory that the runtime of Go knows nothing of.
+type Outsider interface {
+	Sharer
+	// OutsideHeap is how many of the bytes that are used are such.
+	OutsideHeap() int64
+}
+
 // Limit is a bound on the memory of a process, in bytes, which may change. It is safe for concurrent use.
 type Limit struct{ bytes atomic.Int64 }
 
@@ -39,17 +46,19 @@ const interval = 500 * time.Millisecond
 
 // Manager keeps to a limit.
 type Manager struct {
-	limit          *Limit
-	tables, blocks Sharer
-	shares         Shares
-	set            int64 // the limit that the runtime has been told
-	cycles         uint64
-	before         int64 // what tables and blocks used when last looked at
-	overfull       atomic.Bool
+	limit    *Limit
+	tables   Sharer
+	blocks   Outsider
+	shares   Shares
+	set      int64 // the limit when last looked at
+	told     int64 // the limit that the runtime has been told
+	cycles   uint64
+	before   int64 // what tables and blocks used when last looked at
+	overfull atomic.Bool
 }
 
 // NewManager returns a manager that has given first shares, or none if there is no limit.
-func NewManager(limit *Limit, tables, blocks Sharer) *Manager {
+func NewManager(limit *Limit, tables Sharer, blocks Outsider) *Manager {
 	m := &Manager{limit: limit, tables: tables, blocks: blocks}
 	if n := limit.Bytes(); n > 0 {
 		m.give(first(n))
@@ -86,10 +95,10 @@ func (m *Manager) Run(ctx context.Context) {
 // look gives new shares if there is news: of the limit, or of what is alive.
 func (m *Manager) look() {
 	limit := m.limit.Bytes()
-	if limit != m.set && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(max(limit, smallest))
-	}
+	outside := m.blocks.OutsideHeap()
+	m.tell(max(limit-outside, smallest))
 	live, cycles := heap()
+	live += outside
 	used := m.tables.Used() + m.blocks.Used()
 	if cycles != m.cycles || limit != m.set {
 		// What was used at the collection is not known, but before and after it: the less of both leaves more to
@@ -103,6 +112,14 @@ func (m *Manager) look() {
 		m.overfull.Store(true)
 	}
 	m.cycles, m.set, m.before = cycles, limit, used
+}
+
+// tell tells the runtime how much it may take.
+func (m *Manager) tell(limit int64) {
+	if limit != m.told && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(limit)
+		m.told = limit
+	}
 }
 
 // TakeOverfull reports, once, that the limit has become less and that the hot tables have more than they may. They

@@ -12,9 +12,10 @@ import (
 )
 
 // share is a Sharer that uses what it is told to.
-type share struct{ used, limit atomic.Int64 }
+type share struct{ used, outside, limit atomic.Int64 }
 
 func (s *share) Used() int64          { return s.used.Load() }
+func (s *share) OutsideHeap() int64   { return s.outside.Load() }
 func (s *share) SetLimit(bytes int64) { s.limit.Store(bytes) }
 
 func TestTheRuntimeKnowsTheLimitWhileTheManagerRuns(t *testing.T) {
@@ -41,6 +42,31 @@ func TestTheRuntimeKnowsTheLimitWhileTheManagerRuns(t *testing.T) {
 	})
 	if now := debug.SetMemoryLimit(-1); now != before {
 		t.Errorf("the limit is %d at the end, was %d", now, before)
+	}
+}
+
+// Blocks may be in memory of C, which counts for the process all the same.
+func TestWhatIsOutsideTheHeapIsCountedAndLeftToItsOwner(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "")
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	var tables, blocks share
+	m := NewManager(NewLimit(gb), &tables, &blocks)
+	grow := func(outside int64) {
+		blocks.used.Store(outside)
+		blocks.outside.Store(outside)
+		for range 30 {
+			runtime.GC()
+			m.look()
+		}
+	}
+	grow(0)
+	before := tables.limit.Load()
+	grow(200 * mb)
+	if now := debug.SetMemoryLimit(-1); now != gb-200*mb {
+		t.Errorf("the runtime may take %d MB", now/mb)
+	}
+	if left := tables.limit.Load(); left > before-100*mb {
+		t.Errorf("tables may have %d MB beside 200 MB outside the heap, and %d MB without", left/mb, before/mb)
 	}
 }
 

@@ -135,6 +135,8 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 	f.DurationVar(&o.CheckpointInterval, "checkpoint-interval", d.CheckpointInterval,
 		"time between checkpoints (negative: only at the end)")
 	f.DurationVar(&o.CheckpointTimeout, "checkpoint-timeout", d.CheckpointTimeout, "give up a checkpoint after this time")
+	f.DurationVar(&o.UnalignedAfter, "unaligned-after", 0,
+		"let barriers overtake rows that they have waited behind for so long (0: never, negative: at once)")
 	f.IntVar(&o.TolerateFailures, "tolerate-failures", d.TolerateFailures,
 		"checkpoints that may fail in a row before the job does")
 	f.IntVar(&o.Retain, "retain", d.Retain, "checkpoints to keep")

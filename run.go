@@ -35,6 +35,11 @@ type RunOptions struct {
 	CheckpointInterval time.Duration
 	// CheckpointTimeout ends an attempt at a checkpoint; default 10 minutes.
 	CheckpointTimeout time.Duration
+	// UnalignedAfter is how long the barriers of a checkpoint wait for the rows in front of them; then they overtake these,
+	// which become part of the checkpoint. Zero for as long as it takes, negative for not at all. A job whose rows
+	// come faster than they are processed has checkpoints in time with it, and larger ones. The last one, at a stop or
+	// at the end, always waits.
+	UnalignedAfter time.Duration
 	// TolerateFailures is how many checkpoints in a row may fail before the job does; default 3, negative
 	// for none.
 	TolerateFailures int
@@ -193,7 +198,7 @@ func (o RunOptions) run(ctx context.Context, physical *plan.Physical) (Result, e
 		OnCache:  o.Limits.setCache,
 		Interval: max(0, o.CheckpointInterval), Timeout: o.CheckpointTimeout,
 		Tolerated: max(0, o.TolerateFailures), Retain: o.Retain, From: o.From, Restarts: max(0, o.Restarts),
-		FlushAfter: o.FlushAfter, Stop: o.Stop, OnEvent: o.OnEvent,
+		UnalignedAfter: o.UnalignedAfter, FlushAfter: o.FlushAfter, Stop: o.Stop, OnEvent: o.OnEvent,
 	})
 	return Result(r), err
 }

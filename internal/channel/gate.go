@@ -11,7 +11,7 @@ import (
 
 // Event is what a subtask gets from its gate: exactly one of its parts.
 type Event struct {
-	// Channel is the one a batch came from.
+	// Channel is the one a batch came from; negative for one that was restored.
 	Channel int
 	// Batch is a *flow.Batch, now the receiver's, or nil.
 	Batch any
@@ -19,34 +19,37 @@ type Event struct {
 	Watermark int64
 	// Status is a change of the whole gate: Idle when every channel is, Active after that.
 	Status Status
-	// Barrier has arrived on every channel, or nil.
-	Barrier *Barrier
+	// Barrier has arrived on every channel, or has overtaken what is Captured; or nil.
+	Barrier  *Barrier
+	Captured *Captured
 }
 
 // Gate is the input of one subtask. Next is called by one goroutine; each sender is used by one.
 type Gate struct {
 	credit int
 	wake   chan struct{} // holds a token when there may be something to receive
+	clone  func(batch any) any
 
-	mu     sync.Mutex
-	queues []queue
+	// urgency is begun when a barrier has to overtake. Senders of the receiver's own rows look at it too.
+	urgency Urgency
+
+	mu      sync.Mutex
+	queues  []queue
+	capture *Captured // that is not complete, or nil
+	wrong   error     // found by a sender
 
 	// Owned by the receiving goroutine.
 	turn    int
 	aligned int
 	barrier Barrier // the one that is being aligned, while aligned > 0
+	handed  bool    // the last event was a barrier
 	broken  error   // the channels do not agree; nothing is delivered any more
-	state   []progress
+	state   []Line
+	old     [][]Line // what is restored
+	begun   bool     // the first of these
 	current progress
 	pending []Event // expanded from one message, delivered up to next
 	next    int
-}
-
-type queue struct {
-	messages []Message // a ring of credit messages
-	head, n  int
-	blocked  bool          // its barrier has arrived, others' have not
-	space    chan struct{} // holds a token when there may be credit again
 }
 
 type progress struct {
@@ -54,24 +57,30 @@ type progress struct {
 	idle      bool
 }
 
-// NewGate returns a gate with the given number of channels, each of which takes credit messages.
-func NewGate(channels, credit int) *Gate {
+// NewGate returns a gate with the given number of channels, each of which takes credit messages. clone copies a batch,
+// for barriers that overtake; gates without get no such barriers.
+func NewGate(channels, credit int, clone func(batch any) any) *Gate {
 	g := &Gate{
 		credit:  credit,
 		wake:    make(chan struct{}, 1),
+		clone:   clone,
 		queues:  make([]queue, channels),
-		state:   make([]progress, channels),
+		state:   make([]Line, channels),
 		current: progress{watermark: flow.NoTime},
 	}
 	for i := range g.queues {
-		g.queues[i] = queue{messages: make([]Message, credit), space: make(chan struct{}, 1)}
-		g.state[i].watermark = flow.NoTime
+		g.queues[i] = newQueue(credit)
+		g.state[i] = Line{Channel: i, Watermark: flow.NoTime}
 	}
 	return g
 }
 
 // Channels is the number of channels.
 func (g *Gate) Channels() int { return len(g.queues) }
+
+// Urgency is begun while a barrier waits that has to overtake, until the receiver asks for what follows it: what the
+// receiver sends meanwhile must not wait for credit.
+func (g *Gate) Urgency() *Urgency { return &g.urgency }
 
 // Next returns the next event. When there is none it waits for one, for a signal on interrupt or for the
 // deadline (the zero time: none), and returns false after the latter two. Its errors are the context's cause, and
@@ -98,14 +107,9 @@ func (g *Gate) TryNext() (Event, bool) {
 			g.next++
 			return g.pending[g.next-1], true
 		}
-		if g.broken != nil {
+		if g.broken != nil || !g.step() {
 			return Event{}, false
 		}
-		i, m, ok := g.take()
-		if !ok {
-			return Event{}, false
-		}
-		g.expand(i, m)
 	}
 }
 
@@ -120,6 +124,8 @@ func (g *Gate) wait(ctx context.Context, interrupt <-chan struct{}, deadline tim
 	select {
 	case <-g.wake:
 		return true, nil
+	case <-g.urgency.Begun():
+		return true, nil
 	case <-interrupt:
 		return false, nil
 	case <-expired:
@@ -129,10 +135,54 @@ func (g *Gate) wait(ctx context.Context, interrupt <-chan struct{}, deadline tim
 	}
 }
 
-// take removes a message, from the channels in turn so that none starves.
-func (g *Gate) take() (int, Message, bool) {
+// step makes events of what is next. It reports false if there is nothing.
+func (g *Gate) step() bool {
+	g.pending, g.next = g.pending[:0], 0
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	if c := g.urgent(); c != nil {
+		g.mu.Unlock()
+		g.handed = true
+		g.pending = append(g.pending, Event{Barrier: &c.barrier, Captured: c, Watermark: flow.NoTime})
+		return true
+	}
+	if g.broken = g.wrong; g.broken != nil {
+		g.mu.Unlock()
+		return false
+	}
+	if len(g.old) > 0 {
+		g.mu.Unlock()
+		g.restore()
+		return true
+	}
+	i, m, ok := g.take()
+	g.mu.Unlock()
+	if ok {
+		g.expand(&g.state[i], m)
+	}
+	return ok
+}
+
+// urgent overtakes, if a barrier is to. The mutex is held.
+func (g *Gate) urgent() *Captured {
+	if g.handed {
+		g.handed = false
+		g.urgency.Over()
+		if g.capture == nil {
+			g.hurry()
+		}
+	}
+	if g.capture != nil || !g.urgency.Is() {
+		return nil
+	}
+	c := g.overtake()
+	if c == nil {
+		g.urgency.Over()
+	}
+	return c
+}
+
+// take removes a message, from the channels in turn so that none starves. The mutex is held.
+func (g *Gate) take() (int, Message, bool) {
 	for range g.queues {
 		i := g.turn
 		g.turn = (g.turn + 1) % len(g.queues)
@@ -140,10 +190,7 @@ func (g *Gate) take() (int, Message, bool) {
 		if q.n == 0 || q.blocked {
 			continue
 		}
-		m := q.messages[q.head]
-		q.messages[q.head] = Message{}
-		q.head = (q.head + 1) % g.credit
-		q.n--
+		m := q.pop()
 		q.blocked = m.Barrier != nil
 		if q.n == g.credit/2 {
 			signal(q.space) // not sooner: to wake a sender for every message costs more than the message
@@ -153,33 +200,59 @@ func (g *Gate) take() (int, Message, bool) {
 	return 0, Message{}, false
 }
 
+// restore makes events of a message that is restored, or goes on to the next generation.
+func (g *Gate) restore() {
+	lines := g.old[0]
+	if !g.begun {
+		g.begun = true
+		g.advance(lines)
+		return
+	}
+	for i := range lines {
+		if l := &lines[i]; len(l.Messages) > 0 {
+			m := l.Messages[0]
+			l.Messages = l.Messages[1:]
+			g.expand(l, m)
+			return
+		}
+	}
+	g.old, g.begun = g.old[1:], false
+}
+
+// lines are the channels that agree on the watermark now.
+func (g *Gate) lines() []Line {
+	if len(g.old) > 0 {
+		return g.old[0]
+	}
+	return g.state
+}
+
 // expand turns a message into events and brings the gate's own progress up to date.
-func (g *Gate) expand(i int, m Message) {
-	g.pending, g.next = g.pending[:0], 0
+func (g *Gate) expand(l *Line, m Message) {
 	if m.Batch != nil {
-		g.pending = append(g.pending, Event{Channel: i, Batch: m.Batch, Watermark: flow.NoTime})
+		g.pending = append(g.pending, Event{Channel: l.Channel, Batch: m.Batch, Watermark: flow.NoTime})
 	}
 	if m.Status != Unchanged {
-		g.state[i].idle = m.Status == Idle
+		l.Idle = m.Status == Idle
 	}
-	if m.Watermark > g.state[i].watermark {
-		g.state[i].watermark = m.Watermark
+	if m.Watermark > l.Watermark {
+		l.Watermark = m.Watermark
 	}
 	if m.Status != Unchanged || m.Watermark != flow.NoTime {
-		g.advance()
+		g.advance(g.lines())
 	}
 	if m.Barrier != nil {
-		g.align(i, m.Barrier)
+		g.align(l.Channel, m.Barrier)
 	}
 }
 
-// advance derives the gate's watermark and activity from the channels'.
-func (g *Gate) advance() {
+// advance derives the gate's watermark and activity from those of the channels.
+func (g *Gate) advance(lines []Line) {
 	least, idle := flow.EndOfTime, true
-	for _, s := range g.state {
-		if !s.idle {
+	for i := range lines {
+		if l := &lines[i]; !l.Idle {
 			idle = false
-			least = min(least, s.watermark)
+			least = min(least, l.Watermark)
 		}
 	}
 	if idle != g.current.idle {
@@ -200,9 +273,11 @@ func (g *Gate) advance() {
 // asked of all sources or of none, so those that meet are of one checkpoint; a snapshot between others would be of
 // no moment at all, and is refused.
 func (g *Gate) align(i int, b *Barrier) {
-	if g.aligned > 0 && *b != g.barrier {
-		g.broken = fmt.Errorf("channel %d brought the barrier %+v, and another channel %+v: restart from a checkpoint",
-			i, *b, g.barrier)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.aligned > 0 && !b.same(g.barrier) {
+		g.differ(i, *b, g.barrier)
+		g.broken = g.wrong
 		return
 	}
 	g.barrier = *b
@@ -211,12 +286,16 @@ func (g *Gate) align(i int, b *Barrier) {
 		return
 	}
 	g.aligned = 0
-	g.mu.Lock()
 	for i := range g.queues {
 		g.queues[i].blocked = false
 	}
-	g.mu.Unlock()
+	g.handed = true
 	g.pending = append(g.pending, Event{Barrier: b, Watermark: flow.NoTime})
+}
+
+// differ notes barriers that should be the same and are not. The mutex is held.
+func (g *Gate) differ(i int, b, other Barrier) {
+	g.wrong = fmt.Errorf("channel %d brought the barrier %+v, and another channel %+v: restart from a checkpoint", i, b, other)
 }
 
 // Sender returns the sending end of channel i.
@@ -224,21 +303,25 @@ func (g *Gate) Sender(i int) *Sender {
 	if i < 0 || i >= len(g.queues) {
 		panic(fmt.Sprintf("channel %d of %d", i, len(g.queues)))
 	}
-	return &Sender{gate: g, queue: &g.queues[i]}
+	return &Sender{gate: g, number: i, queue: &g.queues[i]}
 }
 
 // Sender puts messages into one channel of a gate.
 type Sender struct {
-	gate  *Gate
-	queue *queue
+	gate   *Gate
+	number int
+	queue  *queue
 }
 
-// Send hands the message over, waiting for credit. It returns the context's cause if that ends first; the
-// message is then still the caller's.
-func (s *Sender) Send(ctx context.Context, m Message) error {
+// Send hands the message over, waiting for credit, at most until hurry: then it goes without. It returns the context's
+// cause if that ends first; the message is then still the caller's.
+func (s *Sender) Send(ctx context.Context, m Message, hurry <-chan struct{}) error {
 	for !s.TrySend(m) {
 		select {
 		case <-s.queue.space:
+		case <-hurry:
+			s.put(m, true)
+			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -247,15 +330,24 @@ func (s *Sender) Send(ctx context.Context, m Message) error {
 }
 
 // TrySend is Send if there is credit now.
-func (s *Sender) TrySend(m Message) bool {
+func (s *Sender) TrySend(m Message) bool { return s.put(m, false) }
+
+func (s *Sender) put(m Message, overdraw bool) bool {
 	g, q := s.gate, s.queue
 	g.mu.Lock()
-	if q.n == g.credit {
+	if q.n >= g.credit && !overdraw {
 		g.mu.Unlock()
 		return false
 	}
-	q.messages[(q.head+q.n)%g.credit] = m
-	q.n++
+	if q.recording != nil {
+		m = g.record(s.number, m)
+	}
+	if !m.isEmpty() || m.Barrier != nil {
+		q.push(m)
+	}
+	if m.Barrier != nil && !m.Barrier.Overtake.IsZero() && g.capture == nil {
+		g.urgency.By(m.Barrier.Overtake)
+	}
 	g.mu.Unlock()
 	signal(g.wake)
 	return true

@@ -1,6 +1,10 @@
 package channel
 
-import "github.com/aquifer-stream/aquifer/flow"
+import (
+	"time"
+
+	"github.com/aquifer-stream/aquifer/flow"
+)
 
 // Barrier separates what belongs to a checkpoint from what does not.
 type Barrier struct {
@@ -8,6 +12,13 @@ type Barrier struct {
 	Checkpoint uint64
 	// Last is set when nothing follows: the task ends after its snapshot.
 	Last bool
+	// Overtake is from when on the barrier does not wait for what is queued before it; the zero time for never.
+	Overtake time.Time
+}
+
+// same reports whether two barriers are one, come by different channels.
+func (b *Barrier) same(other Barrier) bool {
+	return b.Checkpoint == other.Checkpoint && b.Last == other.Last
 }
 
 // Status is a change of a channel's activity.
@@ -37,3 +48,8 @@ type Message struct {
 
 // Control returns a message that carries nothing; callers set what they need.
 func Control() Message { return Message{Watermark: flow.NoTime} }
+
+// isEmpty reports whether the message carries nothing but perhaps a barrier.
+func (m *Message) isEmpty() bool {
+	return m.Batch == nil && m.Status == Unchanged && m.Watermark == flow.NoTime
+}

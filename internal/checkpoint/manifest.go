@@ -92,6 +92,16 @@ type Subtask struct {
 	// stored; SinkState is what it wants back.
 	Committables [][]byte `json:"committables,omitempty"`
 	SinkState    []byte   `json:"sinkState,omitempty"`
+	// Flight is what the checkpoint's barrier has overtaken in front of the operator; nil for nothing.
+	Flight *Flight `json:"flight,omitempty"`
+}
+
+// Flight is an object with rows that had been sent and not been processed.
+type Flight struct {
+	Table
+	// Schema is that of the rows. Inputs are the outputs that they came from, as the object counts them.
+	Schema string   `json:"schema"`
+	Inputs []string `json:"inputs"`
 }
 
 // Table is an immutable object with sorted state.
@@ -114,13 +124,13 @@ type Head struct {
 	Origin string `json:"origin,omitempty"`
 }
 
-// Tables returns all tables of the checkpoint, each once.
+// Tables returns all tables and other objects of the checkpoint, each once.
 func (m *Manifest) Tables() []Table {
 	var all []Table
 	seen := map[string]bool{}
 	for _, o := range m.Operators {
 		for _, s := range o.Subtasks {
-			for _, t := range s.Tables {
+			for _, t := range s.objects() {
 				if !seen[t.Name] {
 					seen[t.Name] = true
 					all = append(all, t)
@@ -129,6 +139,13 @@ func (m *Manifest) Tables() []Table {
 		}
 	}
 	return all
+}
+
+func (s *Subtask) objects() []Table {
+	if s.Flight == nil {
+		return s.Tables
+	}
+	return append(slices.Clone(s.Tables), s.Flight.Table)
 }
 
 // envelope is the first line of a stored document: what is needed to trust the rest.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/worker"
 )
@@ -146,7 +147,7 @@ func (a *attempt) act(ctx context.Context, action checkpoint.Action) {
 		a.mu.Lock()
 		a.begun[act.Checkpoint] = time.Now()
 		a.mu.Unlock()
-		if err := a.worker.Trigger(act.Checkpoint, act.Reason.Last()); err != nil {
+		if err := a.worker.Trigger(a.barrier(act)); err != nil {
 			a.post(checkpoint.Decline{Checkpoint: act.Checkpoint, Reason: err.Error()})
 		}
 	case checkpoint.Store:
@@ -170,6 +171,15 @@ func (a *attempt) act(ctx context.Context, action checkpoint.Action) {
 		a.over = !a.again
 		a.worker.Finish()
 	}
+}
+
+// barrier is that of a checkpoint. A last one overtakes nothing: the job ends with it.
+func (a *attempt) barrier(b checkpoint.Begin) channel.Barrier {
+	barrier := channel.Barrier{Checkpoint: b.Checkpoint, Last: b.Reason.Last()}
+	if a.UnalignedAfter != 0 && !barrier.Last {
+		barrier.Overtake = time.Now().Add(max(0, a.UnalignedAfter))
+	}
+	return barrier
 }
 
 // fail ends the tasks.

@@ -42,6 +42,9 @@ type Config struct {
 	OnCache func(*diskcache.Cache)
 	// Interval is the time between checkpoints; zero for none but the last. Timeout ends an attempt at one.
 	Interval, Timeout time.Duration
+	// UnalignedAfter is how long barriers wait for what is queued in front of them, until they overtake it; zero for as
+	// long as it takes, and less for not at all.
+	UnalignedAfter time.Duration
 	// Tolerated is how many checkpoints in a row may fail, Retain how many are kept.
 	Tolerated, Retain int
 	// From is the checkpoint to restore; zero for the latest.

@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/channel"
 )
 
 // RowType lets code that does not know the rows of a stream connect its operators. The values it deals
@@ -18,6 +19,12 @@ type RowType struct {
 	Fan func(receivers []any) any
 	// Writer returns the receiver that ends a chain.
 	Writer func(config WriterConfig) Output
+	// Copy returns a copy of a batch. What rows point to is shared.
+	Copy func(batch any) any
+	// Select leaves those rows of a batch whose hash, by a hasher of the row type, is to be kept. It is nil if none is.
+	Select func(batch, hasher any, keep func(hash uint64) bool) any
+	// Codec returns what writes rows into checkpoints; an error, with the path of the field, for those that cannot be.
+	Codec func() (*RowCodec, error)
 }
 
 // Output is the end of a chain, seen by the task: a Receiver of the row type that buffers.
@@ -25,11 +32,12 @@ type Output interface {
 	Progress
 	Clocked
 	// Barrier sends all that is buffered and then the barrier.
-	Barrier(checkpoint uint64, last bool) error
+	Barrier(b channel.Barrier) error
 }
 
 // RowTypeOf returns the RowType of T.
 func RowTypeOf[T any]() RowType {
+	pool := PoolOf[T]()
 	return RowType{
 		Name: reflect.TypeFor[T]().String(),
 		Deliver: func(receiver any) func(any) error {
@@ -38,6 +46,9 @@ func RowTypeOf[T any]() RowType {
 		},
 		Fan:    fan[T],
 		Writer: func(c WriterConfig) Output { return newWriter[T](c) },
+		Copy:   func(batch any) any { return copyRows(pool, batch.(*flow.Batch[T])) },
+		Select: selector[T],
+		Codec:  rowCodecOf[T],
 	}
 }
 

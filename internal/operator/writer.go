@@ -35,6 +35,8 @@ type WriterConfig struct {
 	MaxParallelism int
 	// FlushAfter bounds how long a row waits for others to fill its batch.
 	FlushAfter time.Duration
+	// Urgency, if there is one, is begun when nothing must wait for credit; nil for never.
+	Urgency *channel.Urgency
 	// Blocked is told how long a send had to wait for credit.
 	Blocked func(time.Duration)
 }
@@ -164,12 +166,12 @@ func (w *writer[T]) Idle(idle bool) error {
 }
 
 // Barrier sends all that is buffered and then the barrier, to every target.
-func (w *writer[T]) Barrier(checkpoint uint64, last bool) error {
+func (w *writer[T]) Barrier(b channel.Barrier) error {
 	if err := w.flushAll(); err != nil {
 		return err
 	}
 	m := channel.Control()
-	m.Barrier = &channel.Barrier{Checkpoint: checkpoint, Last: last}
+	m.Barrier = &b
 	return w.broadcast(m)
 }
 
@@ -224,7 +226,11 @@ func (w *writer[T]) send(to *channel.Sender, m channel.Message) error {
 		return nil
 	}
 	begin := time.Now()
-	err := to.Send(w.Context, m)
+	var hurry <-chan struct{}
+	if w.Urgency != nil {
+		hurry = w.Urgency.Begun()
+	}
+	err := to.Send(w.Context, m, hurry)
 	w.Blocked(time.Since(begin))
 	return err
 }

@@ -40,7 +40,7 @@ func mailWith(t *testing.T, ctx context.Context, exchange Exchange, subtasks, cr
 		Blocked: func(d time.Duration) { m.blocked += d },
 	}
 	for range subtasks {
-		g := channel.NewGate(1, credit)
+		g := channel.NewGate(1, credit, nil)
 		m.gates = append(m.gates, g)
 		c.To = append(c.To, g.Sender(0))
 	}
@@ -139,7 +139,7 @@ func TestABarrierComesBehindAllRowsToEverySubtask(t *testing.T) {
 	m := newMail(t, Hash, 3)
 	must(t, m.Batch(rowsOf(1, 2, 3, 4, 5, 6, 7, 8)))
 	must(t, m.Watermark(5))
-	must(t, m.Barrier(9, true))
+	must(t, m.Barrier(channel.Barrier{Checkpoint: 9, Last: true}))
 	rows := 0
 	for i := range m.gates {
 		got := m.came(i)
@@ -184,7 +184,7 @@ func TestEmptyBatchesAreNotSent(t *testing.T) {
 	if !m.Due().IsZero() {
 		t.Errorf("due at %v", m.Due())
 	}
-	must(t, m.Barrier(1, false))
+	must(t, m.Barrier(channel.Barrier{Checkpoint: 1, Last: false}))
 	m.expect(t, "|1 false|")
 }
 
@@ -229,9 +229,9 @@ func TestARowGoesToTheSubtaskThatOwnsItsKey(t *testing.T) {
 func TestAWriterWithoutCreditWaitsAndTellsHowLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := mailWith(t, t.Context(), Forward, 1, 1)
-		must(t, m.Barrier(1, false)) // takes the only credit
+		must(t, m.Barrier(channel.Barrier{Checkpoint: 1, Last: false})) // takes the only credit
 		sent := make(chan error, 1)
-		go func() { sent <- m.Barrier(2, false) }()
+		go func() { sent <- m.Barrier(channel.Barrier{Checkpoint: 2, Last: false}) }()
 		<-time.After(time.Second)
 		synctest.Wait()
 		select {
@@ -252,7 +252,7 @@ func TestAWaitingWriterEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for what, do := range map[string]func(m *mail) error{
 			"rows":      func(m *mail) error { return errors.Join(m.Batch(rowsOf(1)), m.Tick(time.Now().Add(time.Hour))) },
-			"barrier":   func(m *mail) error { return m.Barrier(2, false) },
+			"barrier":   func(m *mail) error { return m.Barrier(channel.Barrier{Checkpoint: 2, Last: false}) },
 			"idleness":  func(m *mail) error { return m.Idle(true) },
 			"watermark": func(m *mail) error { return m.Watermark(flow.EndOfTime) },
 			"full batch": func(m *mail) error {
@@ -261,7 +261,7 @@ func TestAWaitingWriterEndsWithItsContext(t *testing.T) {
 		} {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			m := mailWith(t, ctx, Forward, 1, 1)
-			must(t, m.Barrier(1, false))
+			must(t, m.Barrier(channel.Barrier{Checkpoint: 1, Last: false}))
 			sent := make(chan error, 1)
 			go func() { sent <- do(m) }()
 			synctest.Wait()
@@ -299,7 +299,7 @@ func TestRandomTrafficArrivesInOrder(t *testing.T) {
 				must(t, m.Batch(rowsOf(rows...)))
 			}
 		}
-		must(t, m.Barrier(1, true))
+		must(t, m.Barrier(channel.Barrier{Checkpoint: 1, Last: true}))
 		got := 0
 		for e, ok := m.gates[0].TryNext(); ok; e, ok = m.gates[0].TryNext() {
 			switch {

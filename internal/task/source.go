@@ -49,7 +49,11 @@ func (t *Task) inject(b channel.Barrier) error {
 		t.stopped = true
 		t.Source.Stop()
 	}
-	return t.barrier(b)
+	err := t.barrier(b, nil)
+	if !b.Overtake.IsZero() {
+		t.Urgency.Over()
+	}
+	return err
 }
 
 // waitForInput waits for rows, splits, a barrier to emit or the time of the next tick.

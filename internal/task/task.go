@@ -17,6 +17,8 @@ import (
 type Part struct {
 	UID string
 	operator.Snapshot
+	// Captured is what the barrier has overtaken in front of the operator, if it is the head; nil for nothing.
+	Captured *channel.Captured
 }
 
 // Reporter hears from tasks. Its methods are called on the task's goroutine and must not block.
@@ -49,6 +51,10 @@ type Config struct {
 	Gate    *channel.Gate
 	Head    operator.Progress
 	Deliver func(batch any) error
+	// Recover, if not nil, brings back what barriers had overtaken, when the operators are open.
+	Recover func(ctx context.Context) error
+	// Urgency is that of the barriers that a source is asked for.
+	Urgency *channel.Urgency
 	// Source is set for a source task.
 	Source Source
 	// Steps are the operators in the order in which rows pass them; Outputs end the chain.
@@ -99,10 +105,13 @@ func (t *Task) Room() bool { return len(t.control) < cap(t.control) }
 func (t *Task) Trigger(b channel.Barrier) bool {
 	select {
 	case t.control <- b:
-		return true
 	default:
 		return false
 	}
+	if !b.Overtake.IsZero() {
+		t.Urgency.By(b.Overtake)
+	}
+	return true
 }
 
 // Wake makes a source task look again for splits.
@@ -136,6 +145,11 @@ func (t *Task) guard(f func() error) (err error) {
 func (t *Task) run(ctx context.Context) error {
 	for i := len(t.Steps) - 1; i >= 0; i-- {
 		if err := t.Steps[i].Open(); err != nil {
+			return err
+		}
+	}
+	if t.Recover != nil {
+		if err := t.Recover(ctx); err != nil {
 			return err
 		}
 	}
@@ -223,7 +237,7 @@ func (t *Task) handle(e channel.Event) error {
 	case e.Batch != nil:
 		return t.Deliver(e.Batch)
 	case e.Barrier != nil:
-		return t.barrier(*e.Barrier)
+		return t.barrier(*e.Barrier, e.Captured)
 	case e.Status != channel.Unchanged:
 		return t.Head.Idle(e.Status == channel.Idle)
 	default:
@@ -232,7 +246,7 @@ func (t *Task) handle(e channel.Event) error {
 }
 
 // barrier takes the snapshots of the chain and sends the barrier on.
-func (t *Task) barrier(b channel.Barrier) error {
+func (t *Task) barrier(b channel.Barrier, captured *channel.Captured) error {
 	parts := make([]Part, 0, len(t.Steps))
 	for _, s := range t.Steps {
 		snap, err := s.Snapshot(b.Checkpoint)
@@ -241,8 +255,9 @@ func (t *Task) barrier(b channel.Barrier) error {
 		}
 		parts = append(parts, Part{UID: s.UID, Snapshot: snap})
 	}
+	parts[0].Captured = captured
 	for _, o := range t.Outputs {
-		if err := o.Barrier(b.Checkpoint, b.Last); err != nil {
+		if err := o.Barrier(b); err != nil {
 			return err
 		}
 	}

@@ -66,9 +66,9 @@ func (s *step) Idle(idle bool) error    { return s.do("idle %v", idle) }
 // out is the end of a chain.
 type out struct{ step }
 
-func (o *out) Barrier(checkpoint uint64, last bool) error { return o.do("out %d %v", checkpoint, last) }
-func (o *out) Due() time.Time                             { return time.Time{} }
-func (o *out) Tick(time.Time) error                       { return nil }
+func (o *out) Barrier(b channel.Barrier) error { return o.do("out %d %v", b.Checkpoint, b.Last) }
+func (o *out) Due() time.Time                  { return time.Time{} }
+func (o *out) Tick(time.Time) error            { return nil }
 
 // clock is an operator or output with work that falls due, every so often for a number of times.
 type clock struct {
@@ -101,7 +101,7 @@ func (c *clock) Tick(now time.Time) error {
 // until the test ends. It must be called in a bubble.
 func begin(t *testing.T, channels int, change func(w *world, c *Config)) *world {
 	w := &world{
-		faults: map[string]func() error{}, gate: channel.NewGate(channels, 8), ended: make(chan error, 1),
+		faults: map[string]func() error{}, gate: channel.NewGate(channels, 8, nil), ended: make(chan error, 1),
 	}
 	head := &step{w, "a"}
 	c := Config{

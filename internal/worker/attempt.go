@@ -64,6 +64,7 @@ type Attempt struct {
 	pools     map[int]*splitPool // by node
 	shards    []*shard
 	persister *persister
+	flights   *flights
 	sweeps    []*sweep
 	turn      chan struct{} // of the sweeps
 	garbage   garbage
@@ -88,9 +89,10 @@ type OperatorStats struct {
 
 // parts are the pieces of a checkpoint that have come in.
 type parts struct {
-	pools map[int]poolState
-	tasks map[int][]task.Part
-	lists map[*shard]lsm.List
+	pools   map[int]poolState
+	tasks   map[int][]task.Part
+	lists   map[*shard]lsm.List
+	flights map[int]*checkpoint.Flight // by task
 	// written is the least of the numbers of the sets of tables that the lists contain.
 	written int64
 }
@@ -109,7 +111,7 @@ func New(ctx context.Context, c Config) (*Attempt, error) {
 		turn: make(chan struct{}, 1), parts: map[uint64]*parts{}, ending: map[int]struct{}{},
 		garbage: garbage{tables: map[string]int64{}},
 	}
-	a.persister = newPersister(a)
+	a.persister, a.flights = newPersister(a), newFlights(a)
 	if err := a.build(); err != nil {
 		cancel(err)
 		return nil, errors.Join(err, a.closeShards())
@@ -139,6 +141,7 @@ func (a *Attempt) Run() error {
 		run(t.Run)
 	}
 	run(a.persister.run)
+	run(a.flights.run)
 	run(a.warm)
 	for _, s := range a.sweeps {
 		run(s.run)
@@ -214,7 +217,8 @@ func (a *Attempt) Discover() error {
 
 // Trigger begins a checkpoint: the split pools are recorded and the sources asked for barriers. All of them are
 // asked or none, because gates match barriers by their order. It is called by one goroutine.
-func (a *Attempt) Trigger(id uint64, last bool) error {
+func (a *Attempt) Trigger(b channel.Barrier) error {
+	id := b.Checkpoint
 	for _, t := range a.tasks {
 		if t.Source != nil && !t.Room() {
 			return fmt.Errorf("checkpoint %d: task %q has not taken part in the last ones yet", id, t.Name)
@@ -222,6 +226,7 @@ func (a *Attempt) Trigger(id uint64, last bool) error {
 	}
 	p := &parts{
 		pools: map[int]poolState{}, tasks: map[int][]task.Part{}, lists: map[*shard]lsm.List{}, written: math.MaxInt64,
+		flights: map[int]*checkpoint.Flight{},
 	}
 	a.mu.Lock()
 	a.parts[id] = p
@@ -232,7 +237,7 @@ func (a *Attempt) Trigger(id uint64, last bool) error {
 	}
 	for _, t := range a.tasks {
 		if t.Source != nil {
-			t.Trigger(channel.Barrier{Checkpoint: id, Last: last})
+			t.Trigger(b)
 		}
 	}
 	return nil
@@ -253,6 +258,11 @@ func (a *Attempt) nextBarrier() time.Time {
 func (a *Attempt) Drop(id uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if p := a.parts[id]; p != nil {
+		for _, f := range p.flights {
+			a.garbage.unused([]string{f.Name})
+		}
+	}
 	delete(a.parts, id)
 }
 

@@ -24,7 +24,7 @@ func TestACheckpointIsBegunByAllSourcesOrNone(t *testing.T) {
 	for a.tasks[1].Trigger(channel.Barrier{}) {
 		stuck++
 	}
-	err := a.Trigger(99, false)
+	err := a.Trigger(channel.Barrier{Checkpoint: 99})
 	if err == nil || !strings.Contains(err.Error(), `checkpoint 99: task "the from (2/2)" has not taken part`) {
 		t.Fatalf("error %v", err)
 	}

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 
 // build makes all gates, pools and tasks.
 func (a *Attempt) build() error {
+	if err := a.checkFlights(); err != nil {
+		return err
+	}
 	gates := a.gates()
 	restored := a.assignments()
 	for _, n := range a.Plan.Nodes() {
@@ -47,7 +51,7 @@ func (a *Attempt) gates() [][]*channel.Gate {
 		for range c.Parallelism {
 			var g *channel.Gate
 			if channels > 0 {
-				g = channel.NewGate(channels, a.Credit)
+				g = channel.NewGate(channels, a.Credit, c.Head().Input.Copy)
 			}
 			gates[i] = append(gates[i], g)
 		}
@@ -129,16 +133,23 @@ type builder struct {
 	steps    []task.Step // in the order of building, which is from the last to the first
 	outputs  []operator.Output
 	times    *task.Times
+	urgency  *channel.Urgency
+	recover  []func(context.Context) error
 }
 
 func (b *builder) task() error {
+	b.urgency = &channel.Urgency{}
+	gate := b.gates[b.chain.ID][b.subtask]
+	if gate != nil {
+		b.urgency = gate.Urgency()
+	}
 	head, err := b.operator(b.chain.Head())
 	if err != nil {
 		return err
 	}
 	config := task.Config{
 		ID: len(b.tasks), Name: fmt.Sprintf("%s (%d/%d)", b.chain.Name(), b.subtask+1, b.chain.Parallelism),
-		Outputs: b.outputs, Report: b.Attempt, Times: b.times,
+		Outputs: b.outputs, Report: b.Attempt, Times: b.times, Urgency: b.urgency,
 	}
 	for i := len(b.steps) - 1; i >= 0; i-- {
 		config.Steps = append(config.Steps, b.steps[i])
@@ -147,10 +158,14 @@ func (b *builder) task() error {
 		config.Source = source
 		b.ending[config.ID] = struct{}{}
 	} else {
-		config.Gate = b.gates[b.chain.ID][b.subtask]
+		config.Gate = gate
+		if r := b.recoveryOf(b.chain.Head(), b.subtask); r != nil {
+			b.recover = append(b.recover, r.into(gate))
+		}
 		config.Head = head.(operator.Progress)
 		config.Deliver = b.chain.Head().Input.Deliver(head)
 	}
+	config.Recover = inTurn(b.recover)
 	b.Attempt.times = append(b.Attempt.times, b.times)
 	b.tasks = append(b.tasks, task.New(config))
 	b.chains = append(b.chains, b.chain)
@@ -180,6 +195,11 @@ func (b *builder) operator(n *plan.Node) (operator.Operator, error) {
 	}
 	b.built[n.ID] = op
 	b.steps = append(b.steps, task.Step{UID: n.UID, Operator: op})
+	if n != b.chain.Head() {
+		if r := b.recoveryOf(n, b.subtask); r != nil {
+			b.recover = append(b.recover, r.through(op))
+		}
+	}
 	return op, nil
 }
 
@@ -212,8 +232,8 @@ func (b *builder) writerConfig(consumer *plan.Node, input int) operator.WriterCo
 	gates := b.gates[b.Plan.ByNode[consumer.ID].ID]
 	c := operator.WriterConfig{
 		Context: b.ctx, Exchange: e.Exchange, Hasher: e.Hasher, MaxParallelism: b.Plan.MaxParallelism,
-		FlushAfter: b.FlushAfter,
-		Blocked:    func(d time.Duration) { b.times.Blocked.Add(int64(d)) },
+		FlushAfter: b.FlushAfter, Urgency: b.urgency,
+		Blocked: func(d time.Duration) { b.times.Blocked.Add(int64(d)) },
 	}
 	if e.Exchange == operator.Forward {
 		c.To = []*channel.Sender{gates[b.subtask].Sender(first)}

@@ -78,6 +78,9 @@ func (a *Attempt) subtask(p *parts, id int, n *plan.Node) checkpoint.Subtask {
 		for _, split := range part.Splits {
 			s.Splits = append(s.Splits, checkpoint.Split(split))
 		}
+		if part.Captured != nil {
+			s.Flight = p.flights[id]
+		}
 		if part.State != nil {
 			list := p.lists[a.shardOf(id, n.UID)]
 			s.Tables, s.Meta, s.Namespaces = tablesOf(list), list.Meta, part.Namespaces

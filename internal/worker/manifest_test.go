@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"github.com/aquifer-stream/aquifer/internal/channel"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func sumJob() *plan.Graph {
 
 func trigger(t *testing.T, a *Attempt, id uint64) {
 	t.Helper()
-	if err := a.Trigger(id, false); err != nil {
+	if err := a.Trigger(channel.Barrier{Checkpoint: id}); err != nil {
 		t.Fatal(err)
 	}
 }

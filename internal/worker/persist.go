@@ -207,10 +207,19 @@ func (a *Attempt) Snapshot(id int, checkpoint uint64, snaps []task.Part) {
 			all = append(all, writing{a.shardOf(id, s.UID), s.State, part})
 		}
 	}
-	if part.left = len(all); part.left == 0 {
+	part.left = len(all)
+	var overtaken []flight
+	for _, s := range snaps {
+		if s.Captured != nil {
+			overtaken = append(overtaken, flight{s.Captured, part})
+			part.left++
+		}
+	}
+	if part.left == 0 {
 		a.Listener.Acknowledged(checkpoint, id)
 		return
 	}
+	a.flights.add(overtaken...)
 	a.persister.add(all...)
 }
 
@@ -219,19 +228,25 @@ func (a *Attempt) shardOf(task int, uid string) *shard {
 	return a.shards[i]
 }
 
-// settle notes what became of a snapshot, and says so when it was the last of a task's part of a checkpoint.
+// settle notes what became of a snapshot.
 func (a *Attempt) settle(w writing, list *lsm.List, err error) {
 	if w.part == nil {
 		return
 	}
 	a.mu.Lock()
-	p := w.part
-	p.left--
-	p.failed = errors.Join(p.failed, err)
-	if in := a.parts[p.checkpoint]; in != nil && list != nil {
+	if in := a.parts[w.part.checkpoint]; in != nil && list != nil {
 		in.lists[w.shard] = *list
 		in.written = min(in.written, w.shard.written)
 	}
+	a.mu.Unlock()
+	a.less(w.part, err)
+}
+
+// less says that one thing less is to be done for a task's part of a checkpoint, and tells of the last.
+func (a *Attempt) less(p *pending, err error) {
+	a.mu.Lock()
+	p.left--
+	p.failed = errors.Join(p.failed, err)
 	over := p.left == 0
 	a.mu.Unlock()
 	switch {

@@ -1,0 +1,373 @@
+package channel
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/flow"
+)
+
+// same is a clone of batches that are strings.
+func same(batch any) any { return batch }
+
+// urgent is a barrier that waits for nothing.
+func urgent(id uint64) Message { return barrierBy(id, time.Now()) }
+
+func barrierBy(id uint64, overtake time.Time) Message {
+	m := Control()
+	m.Barrier = &Barrier{Checkpoint: id, Overtake: overtake}
+	return m
+}
+
+// captures returns the event of a barrier that has overtaken, which must be next.
+func captures(t *testing.T, g *Gate, checkpoint uint64) *Captured {
+	t.Helper()
+	e, ok := g.TryNext()
+	if !ok || e.Barrier == nil || e.Barrier.Checkpoint != checkpoint || e.Captured == nil {
+		t.Fatalf("no barrier overtakes: %+v", e)
+	}
+	return e.Captured
+}
+
+// shown renders what was captured: generations by ;, lines by /.
+func shown(c *Captured) string {
+	var generations []string
+	for _, lines := range c.Generations {
+		var all []string
+		for _, l := range lines {
+			var text []string
+			if l.Watermark != flow.NoTime {
+				text = append(text, fmt.Sprint("at ", l.Watermark))
+			}
+			for _, m := range l.Messages {
+				switch {
+				case m.Batch != nil:
+					text = append(text, fmt.Sprint(m.Batch))
+				case m.Status != Unchanged:
+					text = append(text, map[Status]string{Idle: "idle", Active: "active"}[m.Status])
+				default:
+					text = append(text, fmt.Sprint("w", m.Watermark))
+				}
+			}
+			all = append(all, strings.Join(text, " "))
+		}
+		generations = append(generations, strings.Join(all, " / "))
+	}
+	return strings.Join(generations, " ; ")
+}
+
+func wantCaptured(t *testing.T, c *Captured, complete bool, want string) {
+	t.Helper()
+	select {
+	case <-c.Complete():
+		if !complete {
+			t.Error("it is complete")
+		}
+	default:
+		if complete {
+			t.Error("it is not complete")
+		}
+	}
+	if got := shown(c); got != want {
+		t.Errorf("captured %q, want %q", got, want)
+	}
+}
+
+func TestABarrierOvertakesWhatIsQueuedAndThatIsCaptured(t *testing.T) {
+	g := NewGate(1, 8, same)
+	send(t, g, 0, watermark(3), batch("a"))
+	expect(t, g, "w3 a")
+	send(t, g, 0, batch("b"), watermark(5), urgent(1), batch("c"))
+	c := captures(t, g, 1)
+	wantCaptured(t, c, true, "at 3 b w5")
+	if c.Empty() {
+		t.Error("it is empty")
+	}
+	expect(t, g, "b w5 c") // it is processed as well, behind the barrier
+}
+
+func TestWhatComesBeforeABarrierIsCapturedWhileOthersHaveTheirs(t *testing.T) {
+	g := NewGate(3, 8, same)
+	send(t, g, 0, batch("a1"), urgent(1), batch("a2"))
+	send(t, g, 1, batch("b1"))
+	c := captures(t, g, 1)
+	wantCaptured(t, c, false, "a1 / b1 / ")
+	send(t, g, 1, batch("b2"), watermark(4))
+	send(t, g, 2, urgent(1), batch("c1"))
+	wantCaptured(t, c, false, "a1 / b1 b2 w4 / ")
+	send(t, g, 1, urgent(1), batch("b3"))
+	wantCaptured(t, c, true, "a1 / b1 b2 w4 / ")
+	expect(t, g, "a1 b1 c1 b2 a2 b3")
+}
+
+func TestABarrierThatOvertakesLetsBlockedChannelsGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(2, 8, same)
+		in := time.Now().Add(time.Minute)
+		send(t, g, 0, batch("a1"), barrierBy(1, in), batch("a2"))
+		send(t, g, 1, batch("b1"))
+		expect(t, g, "a1 b1")
+		send(t, g, 1, batch("b2"), batch("b3"))
+		e, ok, err := g.Next(t.Context(), nil, time.Time{})
+		if err != nil || !ok || e.Batch != "b2" {
+			t.Fatalf("%+v, %v", e, err)
+		}
+		<-time.After(time.Minute)
+		synctest.Wait()
+		c := captures(t, g, 1)
+		wantCaptured(t, c, false, " / b3")
+		send(t, g, 1, barrierBy(1, in), batch("b4"))
+		wantCaptured(t, c, true, " / b3")
+		expect(t, g, "a2 b3 b4")
+	})
+}
+
+func TestAReceiverThatWaitsIsWokenWhenABarrierIsToOvertake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(2, 8, same)
+		send(t, g, 0, barrierBy(1, time.Now().Add(time.Minute)))
+		got, begin := next(t.Context(), g, nil, time.Time{}), time.Now()
+		if e := <-got; e != "|1|" || time.Since(begin) != time.Minute {
+			t.Errorf("got %q after %v", e, time.Since(begin))
+		}
+	})
+}
+
+func TestABarrierThatAlignsInTimeOvertakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(2, 8, same)
+		in := time.Now().Add(time.Minute)
+		send(t, g, 0, batch("a"), barrierBy(1, in))
+		send(t, g, 1, barrierBy(1, in))
+		expect(t, g, "a |1|")
+		expect(t, g, "")
+		<-time.After(time.Hour)
+		synctest.Wait()
+		if g.Urgency().Is() {
+			t.Error("it is urgent although the barrier has been dealt with")
+		}
+	})
+}
+
+func TestABarrierWaitsUntilTheOneBeforeItIsComplete(t *testing.T) {
+	g := NewGate(2, 8, same)
+	send(t, g, 0, urgent(1), batch("a"), urgent(2))
+	first := captures(t, g, 1)
+	expect(t, g, "a")
+	send(t, g, 1, batch("b"))
+	expect(t, g, "b")
+	send(t, g, 1, urgent(1), batch("c"))
+	wantCaptured(t, first, true, " / b")
+	second := captures(t, g, 2)
+	wantCaptured(t, second, false, " / c")
+	send(t, g, 1, urgent(2))
+	wantCaptured(t, second, true, " / c")
+	expect(t, g, "c")
+}
+
+func TestASenderInAHurryNeedsNoCredit(t *testing.T) {
+	g := NewGate(1, 1, same)
+	send(t, g, 0, batch("a"))
+	hurry := make(chan struct{})
+	close(hurry)
+	for _, m := range []Message{batch("b"), batch("c"), urgent(1)} {
+		if err := g.Sender(0).Send(t.Context(), m, hurry); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if g.Sender(0).TrySend(batch("d")) {
+		t.Error("there is credit")
+	}
+	wantCaptured(t, captures(t, g, 1), true, "a b c")
+	expect(t, g, "a b c")
+	send(t, g, 0, batch("d"))
+	expect(t, g, "d")
+}
+
+func TestWhatIsRestoredComesFirstWithItsWatermarks(t *testing.T) {
+	g := NewGate(1, 4, same)
+	g.Restore([][]Line{
+		{
+			{Channel: -1, Watermark: 3, Messages: []Message{batch("a"), watermark(9)}},
+			{Channel: -1, Watermark: 2, Messages: []Message{batch("b"), watermark(5), batch("c")}},
+			{Channel: -1, Watermark: 1, Idle: true},
+		},
+		{{Channel: -1, Watermark: flow.NoTime, Messages: []Message{batch("d"), watermark(7)}}},
+	})
+	send(t, g, 0, watermark(6), batch("e"), watermark(8))
+	expect(t, g, "w2 a b w5 c d w7 e w8")
+}
+
+func TestABarrierOvertakesWhatIsBeingRestoredToo(t *testing.T) {
+	g := NewGate(1, 4, same)
+	g.Restore([][]Line{
+		{{Channel: -1, Input: 1, Subtask: 7, Watermark: 3, Messages: []Message{batch("a"), watermark(5), batch("b")}}},
+		{{Channel: -1, Watermark: flow.NoTime, Messages: []Message{batch("c")}}},
+	})
+	for _, want := range []string{"w3", "a", "w5"} {
+		e, _ := g.TryNext()
+		if got := fmt.Sprint(e.Batch); e.Batch == nil && fmt.Sprint("w", e.Watermark) != want || e.Batch != nil && got != want {
+			t.Fatalf("%+v, want %s", e, want)
+		}
+	}
+	send(t, g, 0, batch("d"), urgent(1))
+	c := captures(t, g, 1)
+	wantCaptured(t, c, true, "at 5 b ; c ; d")
+	if l := c.Generations[0][0]; l.Input != 1 || l.Subtask != 7 {
+		t.Errorf("whose line it is has been forgotten: %+v", l)
+	}
+	expect(t, g, "b c d")
+}
+
+// Whatever the moments, what a receiver has had before a barrier and what the barrier has overtaken is what was sent
+// before it, channel by channel, in its order; and all of it is received in the end.
+func TestWhatIsSentBeforeABarrierIsReceivedBeforeItOrCaptured(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	for round := range uint64(300) {
+		synctest.Test(t, func(t *testing.T) {
+			tr := newTraffic(t, rand.New(rand.NewPCG(seed, round)))
+			for range 400 {
+				tr.step()
+			}
+			tr.finish()
+		})
+	}
+}
+
+// traffic is a gate between senders that send at random and a receiver that receives at random.
+type traffic struct {
+	t        *testing.T
+	rng      *rand.Rand
+	g        *Gate
+	sent     [][]string            // by channel, since ever
+	before   map[uint64][][]string // by checkpoint and channel: what was sent before its barrier
+	had      [][]string            // received, by channel
+	next     []uint64              // the next barrier of each channel
+	overtake map[uint64]time.Time
+	pending  []*open
+	batches  int
+}
+
+// open is a barrier that has overtaken, and what had been received before it.
+type open struct {
+	checkpoint uint64
+	had        [][]string
+	*Captured
+}
+
+func newTraffic(t *testing.T, rng *rand.Rand) *traffic {
+	n := 1 + rng.IntN(4)
+	return &traffic{
+		t: t, rng: rng, g: NewGate(n, 1+rng.IntN(4), same), sent: make([][]string, n), had: make([][]string, n),
+		before: map[uint64][][]string{}, next: slices.Repeat([]uint64{1}, n), overtake: map[uint64]time.Time{},
+	}
+}
+
+func (tr *traffic) step() {
+	switch i := tr.rng.IntN(len(tr.sent)); tr.rng.IntN(8) {
+	case 0:
+		tr.barrier(i)
+	case 1, 2, 3:
+		tr.batches++
+		if name := fmt.Sprint(i, "-", tr.batches); tr.g.Sender(i).TrySend(batch(name)) {
+			tr.sent[i] = append(tr.sent[i], name)
+		}
+	case 4:
+		<-time.After(time.Duration(tr.rng.IntN(20)) * time.Millisecond)
+		synctest.Wait()
+	default:
+		tr.receive()
+	}
+}
+
+func (tr *traffic) barrier(i int) {
+	n := tr.next[i]
+	at, ok := tr.overtake[n]
+	if !ok {
+		if tr.rng.IntN(3) > 0 {
+			at = time.Now().Add(time.Duration(tr.rng.IntN(40)) * time.Millisecond)
+		}
+		tr.overtake[n] = at
+	}
+	if !tr.g.Sender(i).put(barrierBy(n, at), tr.rng.IntN(2) == 0) {
+		return
+	}
+	if tr.before[n] == nil {
+		tr.before[n] = make([][]string, len(tr.sent))
+	}
+	tr.before[n][i] = slices.Clone(tr.sent[i])
+	tr.next[i]++
+}
+
+func (tr *traffic) receive() (ok bool) {
+	e, ok := tr.g.TryNext()
+	if tr.g.broken != nil {
+		tr.t.Fatal(tr.g.broken)
+	}
+	if e.Batch != nil {
+		tr.had[e.Channel] = append(tr.had[e.Channel], e.Batch.(string))
+	}
+	if e.Barrier != nil {
+		o := &open{checkpoint: e.Barrier.Checkpoint, Captured: e.Captured}
+		for _, had := range tr.had {
+			o.had = append(o.had, slices.Clone(had))
+		}
+		tr.pending = append(tr.pending, o)
+	}
+	tr.check()
+	return ok
+}
+
+// check compares what is complete.
+func (tr *traffic) check() {
+	for len(tr.pending) > 0 {
+		o := tr.pending[0]
+		if o.Captured != nil {
+			select {
+			case <-o.Complete():
+			default:
+				return
+			}
+			for i, l := range o.Generations[0] {
+				for _, m := range l.Messages {
+					o.had[i] = append(o.had[i], m.Batch.(string))
+				}
+			}
+		}
+		for i, want := range tr.before[o.checkpoint] {
+			if !slices.Equal(o.had[i], want) {
+				tr.t.Fatalf("checkpoint %d, channel %d: %v, want %v", o.checkpoint, i, o.had[i], want)
+			}
+		}
+		tr.pending = tr.pending[1:]
+	}
+}
+
+// finish lets all barriers come, and everything be received.
+func (tr *traffic) finish() {
+	last := slices.Max(tr.next)
+	for i := range tr.next {
+		for tr.next[i] < last {
+			tr.barrier(i)
+			tr.receive()
+		}
+	}
+	for {
+		<-time.After(time.Second)
+		synctest.Wait()
+		for tr.receive() {
+		}
+		if slices.EqualFunc(tr.had, tr.sent, slices.Equal) && len(tr.pending) == 0 {
+			return
+		}
+		if !tr.receive() && tr.g.capture == nil && !tr.g.urgency.Is() {
+			tr.t.Fatalf("received %v, sent %v; %d barriers are not complete", tr.had, tr.sent, len(tr.pending))
+		}
+	}
+}

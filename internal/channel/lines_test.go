@@ -1,0 +1,70 @@
+package channel
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/base"
+)
+
+func appendText(dst []byte, batch any) []byte { return append(dst, batch.(string)...) }
+func readText(src []byte) (any, error)        { return string(src), nil }
+
+func written() ([][]Line, []byte) {
+	all := [][]Line{
+		{
+			{Channel: -1, Input: 1, Subtask: 300, Watermark: flow.NoTime, Idle: true, Messages: []Message{}},
+			{Channel: -1, Subtask: 2, Watermark: 77, Messages: []Message{
+				batch("some rows"), watermark(-5), status(Active), {Batch: "more", Status: Idle, Watermark: flow.EndOfTime},
+			}},
+		},
+		{},
+	}
+	return all, AppendLines(nil, all, appendText)
+}
+
+func TestLinesAreReadAsTheyWereWritten(t *testing.T) {
+	want, text := written()
+	got, err := Lines(text, readText)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v, %v", got, want, err)
+	}
+}
+
+func TestLinesThatAreCutOffOrTooLongAreDamaged(t *testing.T) {
+	_, text := written()
+	for n := range text {
+		if _, err := Lines(text[:n], readText); base.KindOf(err) != base.Corrupt {
+			t.Errorf("%d of %d bytes: %v", n, len(text), err)
+		}
+	}
+	if _, err := Lines(append(text, 0), readText); base.KindOf(err) != base.Corrupt {
+		t.Errorf("a byte too much: %v", err)
+	}
+}
+
+func TestBatchesThatCannotBeReadAreAnError(t *testing.T) {
+	_, text := written()
+	broken := errors.New("not these")
+	if _, err := Lines(text, func([]byte) (any, error) { return nil, broken }); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+}
+
+func FuzzLines(f *testing.F) {
+	_, text := written()
+	f.Add(text)
+	f.Add([]byte{255, 255, 255, 255, 15, 1, 2, 3})
+	f.Fuzz(func(t *testing.T, text []byte) {
+		all, err := Lines(text, readText)
+		if err != nil {
+			return
+		}
+		again, err := Lines(AppendLines(nil, all, appendText), readText)
+		if err != nil || !reflect.DeepEqual(all, again) {
+			t.Errorf("%+v became %+v, %v", all, again, err)
+		}
+	})
+}

@@ -1,0 +1,206 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"hash/crc32"
+	"slices"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/channel"
+	"github.com/aquifer-stream/aquifer/internal/checkpoint"
+	"github.com/aquifer-stream/aquifer/internal/operator"
+	"github.com/aquifer-stream/aquifer/internal/plan"
+)
+
+// recovery brings back what a checkpoint's barrier had overtaken in front of an operator. It is routed like live rows:
+// of an edge with keys, each subtask reads all that was on its way to its key groups; of another edge, each takes the
+// channels of some of the old subtasks whole. What was in front of an operator that is now in the middle of a chain goes
+// through before anything that comes to the chain's head.
+type recovery struct {
+	*Attempt
+	node    *plan.Node
+	subtask int
+	old     *checkpoint.Operator
+}
+
+// recoveryOf is nil if there is nothing for a node.
+func (a *Attempt) recoveryOf(n *plan.Node, subtask int) *recovery {
+	old := operatorOf(a.Restore, n.UID)
+	if old == nil || !slices.ContainsFunc(old.Subtasks, func(s checkpoint.Subtask) bool { return s.Flight != nil }) {
+		return nil
+	}
+	return &recovery{a, n, subtask, old}
+}
+
+// lines are the generations of lines that are for the subtask. Old subtasks may have had different numbers of them: the
+// last ones were those of their gates, and belong together.
+func (r *recovery) lines(ctx context.Context) (all [][]channel.Line, err error) {
+	for i := range r.old.Subtasks {
+		s := &r.old.Subtasks[i]
+		if s.Flight == nil || !r.takes(i, s) {
+			continue
+		}
+		generations, err := r.read(ctx, s.Flight)
+		if err == nil {
+			generations, err = r.chosen(generations, s.Flight, i)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("operator %q: %w", r.node.Name, err)
+		}
+		for len(all) < len(generations) {
+			all = append([][]channel.Line{nil}, all...)
+		}
+		shift := len(all) - len(generations)
+		for g, lines := range generations {
+			all[shift+g] = append(all[shift+g], lines...)
+		}
+	}
+	return all, nil
+}
+
+// takes says whether anything of what was in front of an old subtask may be for this one.
+func (r *recovery) takes(old int, s *checkpoint.Subtask) bool {
+	return old%r.node.Parallelism == r.subtask || s.Range.Overlaps(r.groups())
+}
+
+func (r *recovery) groups() base.KeyGroupRange {
+	return base.RangeOf(r.subtask, r.node.Parallelism, r.Plan.MaxParallelism)
+}
+
+// read reads an object and checks it.
+func (r *recovery) read(ctx context.Context, f *checkpoint.Flight) ([][]channel.Line, error) {
+	codec, err := r.node.Input.Codec()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := codec.Reader(f.Schema)
+	if err != nil {
+		return nil, base.Errorf(base.Config, "rows that were in flight are none of today's program: %w: "+
+			"go on from a savepoint, or from a checkpoint with aligned barriers", err)
+	}
+	data := make([]byte, f.Bytes)
+	if err := r.Objects.ReadAt(ctx, f.Name, data, 0); err != nil {
+		return nil, fmt.Errorf("rows in flight in %s: %w", f.Name, err)
+	}
+	if c := crc32.Checksum(data, castagnoli); c != f.CRC {
+		return nil, base.Errorf(base.Corrupt, "%s is damaged: its checksum is %08x, not %08x", f.Name, c, f.CRC)
+	}
+	return channel.Lines(data, rows)
+}
+
+// chosen leaves what is for the subtask.
+func (r *recovery) chosen(generations [][]channel.Line, f *checkpoint.Flight, old int) ([][]channel.Line, error) {
+	for g, lines := range generations {
+		var kept []channel.Line
+		for _, l := range lines {
+			i, err := r.input(f, l.Input)
+			if err != nil {
+				return nil, err
+			}
+			e := r.node.Inputs[i]
+			if l.Input = i; e.Exchange == operator.Hash {
+				kept = append(kept, r.keyed(l, e))
+			} else if old%r.node.Parallelism == r.subtask {
+				kept = append(kept, l)
+			}
+		}
+		generations[g] = kept
+	}
+	return generations, nil
+}
+
+// input is the number that an input of the old program has today.
+func (r *recovery) input(f *checkpoint.Flight, old int) (int, error) {
+	name := "?"
+	if old < len(f.Inputs) {
+		name = f.Inputs[old]
+	}
+	i := slices.IndexFunc(r.node.Inputs, func(e plan.Edge) bool { return outputOf(e) == name })
+	if i < 0 {
+		return 0, base.Errorf(base.Config, "it takes no rows of %q any more, and some were on their way: "+
+			"go on from a savepoint, or from a checkpoint with aligned barriers", name)
+	}
+	return i, nil
+}
+
+// keyed leaves those rows of a line whose keys are the subtask's.
+func (r *recovery) keyed(l channel.Line, e plan.Edge) channel.Line {
+	groups := r.groups()
+	mine := func(hash uint64) bool { return groups.Contains(base.KeyGroupOf(hash, r.Plan.MaxParallelism)) }
+	for i := range l.Messages {
+		if m := &l.Messages[i]; m.Batch != nil {
+			m.Batch = r.node.Input.Select(m.Batch, e.Hasher, mine)
+		}
+	}
+	return l
+}
+
+// into gives what was in flight to a gate.
+func (r *recovery) into(g *channel.Gate) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		lines, err := r.lines(ctx)
+		if err == nil {
+			g.Restore(lines)
+		}
+		return err
+	}
+}
+
+// through lets what was in flight go through an operator at once.
+func (r *recovery) through(op operator.Operator) func(ctx context.Context) error {
+	deliver, progress := r.node.Input.Deliver(op), op.(operator.Progress)
+	return func(ctx context.Context) error {
+		lines, err := r.lines(ctx)
+		if err != nil {
+			return err
+		}
+		g := channel.NewGate(0, 1, nil)
+		g.Restore(lines)
+		for {
+			e, ok := g.TryNext()
+			switch {
+			case !ok:
+				return nil
+			case e.Batch != nil:
+				err = deliver(e.Batch)
+			case e.Status == channel.Unchanged:
+				err = progress.Watermark(e.Watermark)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// inTurn runs recoveries one after the other.
+func inTurn(all []func(context.Context) error) func(context.Context) error {
+	if len(all) == 0 {
+		return nil
+	}
+	return func(ctx context.Context) error {
+		for _, f := range all {
+			if err := f(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// checkFlights refuses a checkpoint with rows in flight in front of an operator that the program does not have.
+func (a *Attempt) checkFlights() error {
+	if a.Restore == nil {
+		return nil
+	}
+	for _, op := range a.Restore.Operators {
+		lost := slices.ContainsFunc(op.Subtasks, func(s checkpoint.Subtask) bool { return s.Flight != nil })
+		has := slices.ContainsFunc(a.Plan.Nodes(), func(n *plan.Node) bool { return n.UID == op.UID && n.Source == nil })
+		if lost && !has {
+			return base.Errorf(base.Config, "rows were on their way to operator %q, which the program does not have: "+
+				"go on from a savepoint, or from a checkpoint with aligned barriers", op.UID)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package aquifer
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
+	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
+	"github.com/aquifer-stream/aquifer/state"
+)
+
+// passed is a number that a first function has given its place among those of its key.
+type passed struct{ N, Key, Place int64 }
+
+// giver numbers the rows of a key.
+type giver struct{ given state.Value[int64] }
+
+func (g *giver) Open(s *state.Scope) (err error) {
+	g.given, err = state.NewValue[int64](s, "given")
+	return err
+}
+
+func (g *giver) Process(ctx *Context, n *int64, out Collector[passed]) error {
+	place, _, err := g.given.Get(ctx)
+	out.Emit(passed{*n, Key[int64](ctx), place})
+	return errors.Join(err, g.given.Set(ctx, place+1))
+}
+
+// checker wants the rows of each of the first function's keys in their order, without a gap. It is slow.
+type checker struct {
+	seen state.Map[int64, int64]
+	step func() error
+}
+
+func (c *checker) Open(s *state.Scope) (err error) {
+	c.seen, err = state.NewMap[int64, int64](s, "seen")
+	return err
+}
+
+var errOrder = errors.New("out of order")
+
+func (c *checker) Process(ctx *Context, p *passed, out Collector[int64]) error {
+	if err := c.step(); err != nil {
+		return err
+	}
+	want, _, err := c.seen.Get(ctx, p.Key)
+	if err != nil {
+		return err
+	}
+	if p.Place != want {
+		return fmt.Errorf("row %d of key %d comes when row %d should: %w", p.Place, p.Key, want, errOrder)
+	}
+	out.Emit(p.N)
+	return c.seen.Set(ctx, p.Key, want+1)
+}
+
+// relay has two sources, a union, two shuffles in a row, and an exchange without keys.
+func relay(end int64, pace func(int64) error, step func() error, spread int, sink *collected[int64]) *Job {
+	job := NewJob("relay")
+	odd := numbers{end: end, splits: 2, batch: 40, gate: pace}
+	a := From(job, "a", odd, Monotonic(identity))
+	b := Map(From(job, "b", odd, Monotonic(identity)), func(n *int64) int64 { return *n + end })
+	given := Process(KeyBy(Union(a, b), func(n *int64) int64 { return *n % 30 }), "give",
+		func() ProcessFunc[int64, passed] { return &giver{} })
+	checked := Process(KeyBy(given, func(p *passed) int64 { return p.Key % 7 }), "check",
+		func() ProcessFunc[passed, int64] { return &checker{step: step} })
+	To(Map(checked, func(n *int64) int64 { return *n }, Parallelism(spread)), "out", sink)
+	return job
+}
+
+// rush runs relay until it ends: with faults, and each time with another parallelism, until its rows are there.
+type rush struct {
+	rng     *rand.Rand
+	mu      sync.Mutex
+	flights int // objects with what was overtaken
+	resumed int
+}
+
+func (r *rush) once(in int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rng.IntN(in) == 0
+}
+
+func (r *rush) int(n int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rng.IntN(n)
+}
+
+func (r *rush) run(t *testing.T) (wrong string) {
+	const end = 1500
+	store := fault.New(mem.New(), func(op fault.Op, name string, _ int) fault.Fault {
+		if op == fault.Finish && strings.HasSuffix(name, ".flight") {
+			r.flights++
+		}
+		if r.once(300) {
+			return fault.Before
+		}
+		return fault.None
+	})
+	sink := newCollected[int64]()
+	pace := func(int64) error { <-time.After(200 * time.Microsecond); return nil }
+	step := func() error {
+		if r.once(8) {
+			<-time.After(time.Duration(r.int(400)) * time.Microsecond)
+		}
+		if r.once(1200) {
+			return errors.New("a fault")
+		}
+		return nil
+	}
+	for range 300 {
+		parallelism := []int{1, 2, 3, 7}[r.int(4)]
+		result, err := relay(end, pace, step, 1+r.int(3), sink).Run(t.Context(), RunOptions{
+			Parallelism: parallelism, MaxParallelism: 16, CheckpointInterval: 3 * time.Millisecond, TolerateFailures: 3,
+			Restarts: 1, UnalignedAfter: []time.Duration{0, -1, -1, time.Millisecond}[r.int(4)], objects: store,
+		})
+		if result.ResumedFrom > 0 {
+			r.resumed++
+		}
+		if errors.Is(err, errOrder) {
+			return err.Error()
+		}
+		if err != nil || !result.Finished {
+			continue
+		}
+		rows := sink.rows()
+		slices.Sort(rows)
+		for n, row := range rows {
+			if row != int64(n) {
+				return fmt.Sprintf("row %d is %d", n, row)
+			}
+		}
+		if len(rows) != 2*end {
+			return fmt.Sprintf("%d rows, want %d", len(rows), 2*end)
+		}
+		return ""
+	}
+	return "it never finished"
+}
+
+func TestRowsThatBarriersOvertakeAreNeitherLostNorDoubledNorReordered(t *testing.T) {
+	seed, seeds := uint64(time.Now().UnixNano()), uint64(30)
+	if testing.Short() {
+		seeds = 10
+	}
+	flights, resumed := 0, 0
+	for i := range seeds {
+		synctest.Test(t, func(t *testing.T) {
+			r := &rush{rng: rand.New(rand.NewPCG(seed+i, 0))}
+			if wrong := r.run(t); wrong != "" {
+				t.Fatalf("seed %d: %s", seed+i, wrong)
+			}
+			flights += r.flights
+			resumed += r.resumed
+		})
+	}
+	t.Logf("%d objects with rows in flight, %d times resumed", flights, resumed)
+	if flights == 0 || resumed == 0 {
+		t.Errorf("%d objects with rows in flight, %d times resumed", flights, resumed)
+	}
+}

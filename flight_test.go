@@ -262,8 +262,10 @@ func TestAJobIsCancelledWhileItsRecordsWait(t *testing.T) {
 func TestOptionsOfRowsInFlightAreRefusedWhereNoneIs(t *testing.T) {
 	job := NewJob("numbers")
 	s := From(job, "numbers", numbers{end: 1, splits: 1, batch: 1})
-	To(Map(s, func(n *int64) string { return fmt.Sprint(*n) }, Name("show"), InFlight(4), RelaxedWatermarks()), "out", newCollected[string]())
+	To(Map(s, func(n *int64) string { return fmt.Sprint(*n) }, Name("show"), InFlight(4),
+		RelaxedWatermarks(), FirstAccessOrder()), "out", newCollected[string]())
 	_, err := job.Run(t.Context(), RunOptions{})
 	wantError(t, err, `operator "show" has no keyed state, so no row of it is ever in flight: leave out InFlight`)
 	wantError(t, err, "leave out RelaxedWatermarks")
+	wantError(t, err, "leave out FirstAccessOrder")
 }

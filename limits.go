@@ -2,6 +2,8 @@ package aquifer
 
 import (
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/diskcache"
 	"github.com/aquifer-stream/aquifer/internal/memory"
@@ -10,7 +12,8 @@ import (
 // Limits are bounds that can be changed while a job runs, through RunOptions.Limits. The zero value is ready to
 // use. It is safe for concurrent use.
 type Limits struct {
-	memory memory.Limit
+	memory    memory.Limit
+	unaligned atomic.Int64
 
 	mu    sync.Mutex
 	cache *diskcache.Cache // of the run; nil for none
@@ -28,6 +31,18 @@ func (l *Limits) SetCache(size, keepFree int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cache.SetLimits(max(0, size), max(0, keepFree))
+}
+
+// SetUnalignedAfter changes how long barriers wait, as RunOptions.UnalignedAfter began with, from the next checkpoint on.
+func (l *Limits) SetUnalignedAfter(d time.Duration) { l.unaligned.Store(int64(d)) }
+
+// unalignedAfter is what says how long barriers wait in a run with the options.
+func (l *Limits) unalignedAfter(o RunOptions) func() time.Duration {
+	if l == nil {
+		return func() time.Duration { return o.UnalignedAfter }
+	}
+	l.unaligned.Store(int64(o.UnalignedAfter))
+	return func() time.Duration { return time.Duration(l.unaligned.Load()) }
 }
 
 // begin returns the bound on memory for a run with the options.

@@ -167,6 +167,7 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 	}
 	physical, err := plan.Compile(&j.graph, plan.Options{
 		Parallelism: o.Parallelism, MaxParallelism: o.MaxParallelism, AcceptLoss: o.AcceptLoss,
+		Overtake: o.UnalignedAfter != 0,
 	})
 	if err != nil {
 		return Result{}, err
@@ -198,7 +199,7 @@ func (o RunOptions) run(ctx context.Context, physical *plan.Physical) (Result, e
 		OnCache:  o.Limits.setCache,
 		Interval: max(0, o.CheckpointInterval), Timeout: o.CheckpointTimeout,
 		Tolerated: max(0, o.TolerateFailures), Retain: o.Retain, From: o.From, Restarts: max(0, o.Restarts),
-		UnalignedAfter: o.UnalignedAfter, FlushAfter: o.FlushAfter, Stop: o.Stop, OnEvent: o.OnEvent,
+		UnalignedAfter: o.Limits.unalignedAfter(o), FlushAfter: o.FlushAfter, Stop: o.Stop, OnEvent: o.OnEvent,
 	})
 	return Result(r), err
 }

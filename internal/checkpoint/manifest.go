@@ -141,6 +141,18 @@ func (m *Manifest) Tables() []Table {
 	return all
 }
 
+// Overtaken is the size of the rows that the checkpoint's barrier has overtaken, in bytes.
+func (m *Manifest) Overtaken() (bytes int64) {
+	for _, o := range m.Operators {
+		for _, s := range o.Subtasks {
+			if s.Flight != nil {
+				bytes += s.Flight.Bytes
+			}
+		}
+	}
+	return bytes
+}
+
 func (s *Subtask) objects() []Table {
 	if s.Flight == nil {
 		return s.Tables

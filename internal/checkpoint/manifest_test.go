@@ -31,6 +31,7 @@ func sample() *Manifest {
 				Range: base.RangeOf(1, 2, 256), Watermark: 6, Tables: []Table{table("1"), table("3")}, Meta: []byte{0, 255},
 				Ahead:        []RangeWatermark{{base.RangeOf(1, 2, 256), 9}},
 				Committables: [][]byte{[]byte("c"), []byte("d")},
+				Flight:       &Flight{table("flight"), "rows", []string{"source/0"}},
 			}},
 		}},
 	}
@@ -45,7 +46,7 @@ func TestAManifestComesBackAsItWas(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, sample()) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if n := len(got.Tables()); n != 3 {
+	if n := len(got.Tables()); n != 4 {
 		t.Errorf("%d different tables, want 3", n)
 	}
 }

@@ -176,8 +176,11 @@ func (a *attempt) act(ctx context.Context, action checkpoint.Action) {
 // barrier is that of a checkpoint. A last one overtakes nothing: the job ends with it.
 func (a *attempt) barrier(b checkpoint.Begin) channel.Barrier {
 	barrier := channel.Barrier{Checkpoint: b.Checkpoint, Last: b.Reason.Last()}
-	if a.UnalignedAfter != 0 && !barrier.Last {
-		barrier.Overtake = time.Now().Add(max(0, a.UnalignedAfter))
+	if a.UnalignedAfter == nil || barrier.Last {
+		return barrier
+	}
+	if after := a.UnalignedAfter(); after != 0 {
+		barrier.Overtake = time.Now().Add(max(0, after))
 	}
 	return barrier
 }
@@ -219,7 +222,9 @@ func (a *attempt) announce(m *checkpoint.Manifest) {
 		}
 	}
 	a.tables = namesOf(m)
+	e.Overtaken = m.Overtaken()
 	a.mu.Lock()
+	a.overtaken += e.Overtaken
 	e.Duration = time.Since(a.begun[m.Checkpoint])
 	delete(a.begun, m.Checkpoint)
 	a.result.LastCheckpoint, a.result.StateBytes = m.Checkpoint, e.Bytes

@@ -36,6 +36,8 @@ type CheckpointStored struct {
 	Duration   time.Duration
 	// Bytes is the size of its tables, NewBytes that of those that no earlier checkpoint has.
 	Bytes, NewBytes int64
+	// Overtaken is the size of the rows that its barrier has overtaken; they are part of both.
+	Overtaken int64
 }
 
 // CheckpointCommitted says that the output of a checkpoint is visible.

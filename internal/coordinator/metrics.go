@@ -45,6 +45,7 @@ func (r *run) metrics() []metric.Sample {
 		{metric.CheckpointsCompleted, int64(r.result.CheckpointsCompleted)},
 		{metric.CheckpointsFailed, int64(r.result.CheckpointsFailed)},
 		{metric.CheckpointBytes, r.result.StateBytes},
+		{metric.CheckpointOvertaken, r.overtaken},
 		{metric.Restarts, int64(r.result.Restarts)},
 	} {
 		all = append(all, metric.Sample{Name: s.name, Value: float64(s.value)})

@@ -42,9 +42,9 @@ type Config struct {
 	OnCache func(*diskcache.Cache)
 	// Interval is the time between checkpoints; zero for none but the last. Timeout ends an attempt at one.
 	Interval, Timeout time.Duration
-	// UnalignedAfter is how long barriers wait for what is queued in front of them, until they overtake it; zero for as
-	// long as it takes, and less for not at all.
-	UnalignedAfter time.Duration
+	// UnalignedAfter says how long barriers wait for what is queued in front of them, until they overtake it; zero for as
+	// long as it takes, and less for not at all. It is asked at each checkpoint. Nil is for zero.
+	UnalignedAfter func() time.Duration
 	// Tolerated is how many checkpoints in a row may fail, Retain how many are kept.
 	Tolerated, Retain int
 	// From is the checkpoint to restore; zero for the latest.
@@ -108,6 +108,7 @@ type run struct {
 	last      Progress
 	ofTasks   []metric.Sample // of the last attempt, as it was told last
 	over      bool            // the last checkpoint of the job is stored and committed
+	overtaken int64           // bytes of rows, by all barriers
 	again     bool            // the tasks have stopped to be started anew, with less memory
 }
 

@@ -39,7 +39,8 @@ func Of(e coordinator.Event) (Record, bool) {
 		return record(slog.LevelInfo, "sources ended"), true
 	case coordinator.CheckpointStored:
 		return record(slog.LevelInfo, "checkpoint completed", checkpoint(e.Checkpoint), slog.String("reason", e.Reason),
-			seconds("seconds", e.Duration), slog.Int64("bytes", e.Bytes), slog.Int64("new_bytes", e.NewBytes)), true
+			seconds("seconds", e.Duration), slog.Int64("bytes", e.Bytes), slog.Int64("new_bytes", e.NewBytes),
+			slog.Int64("overtaken_bytes", e.Overtaken)), true
 	case coordinator.CheckpointCommitted:
 		return record(slog.LevelDebug, "checkpoint committed", checkpoint(e.Checkpoint)), true
 	case coordinator.CheckpointFailed:

@@ -85,6 +85,7 @@ const (
 	CheckpointsCompleted = "aquifer_checkpoints_completed_total"
 	CheckpointsFailed    = "aquifer_checkpoints_failed_total"
 	CheckpointBytes      = "aquifer_checkpoint_bytes"
+	CheckpointOvertaken  = "aquifer_checkpoint_overtaken_bytes_total"
 	Restarts             = "aquifer_restarts_total"
 )
 
@@ -197,5 +198,6 @@ var All = []Metric{
 	{CheckpointsCompleted, Counter, nil, "Checkpoints stored by this run."},
 	{CheckpointsFailed, Counter, nil, "Checkpoints given up by this run."},
 	{CheckpointBytes, Gauge, nil, "The size of the tables of the last checkpoint."},
+	{CheckpointOvertaken, Counter, nil, "Bytes of rows that barriers have overtaken, in stored checkpoints."},
 	{Restarts, Counter, nil, "Restarts after failures in this run."},
 }

@@ -61,6 +61,8 @@ type Options struct {
 	MaxParallelism int
 	// AcceptLoss allows sources that cannot be replayed.
 	AcceptLoss bool
+	// Overtake says that barriers may overtake rows, which must be such as can be written then.
+	Overtake bool
 }
 
 // Compile checks the graph and forms chains of copies of its nodes: the same graph can be planned again, for
@@ -140,12 +142,28 @@ func check(g *Graph, o Options) error {
 		}
 	}
 	mistakes = append(mistakes, checkFlight(g)...)
+	if o.Overtake {
+		mistakes = append(mistakes, checkRows(g)...)
+	}
 	for _, n := range g.Nodes {
 		if n.Sink == nil && !used[n] {
 			add("the rows of %q go nowhere: end the stream with To", n.Name)
 		}
 	}
 	return errors.Join(mistakes...)
+}
+
+// checkRows returns the operators whose rows cannot be written into a checkpoint.
+func checkRows(g *Graph) (mistakes []error) {
+	for _, n := range g.Nodes {
+		if len(n.Inputs) == 0 {
+			continue
+		}
+		if _, err := n.Input.Codec(); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("operator %q: barriers cannot overtake its rows: %w", n.Name, err))
+		}
+	}
+	return mistakes
 }
 
 // checkFlight returns the mistakes about rows in flight.

@@ -30,6 +30,10 @@ type audit struct {
 
 func newAudit() *audit { return &audit{Store: mem.New(), tables: map[string][]string{}} }
 
+func isManifest(name string) bool {
+	return strings.HasPrefix(name, "checkpoints/") || strings.HasPrefix(name, "savepoints/")
+}
+
 // must notes that an object is needed.
 func (a *audit) must(name, by string) {
 	if _, err := a.Stat(context.Background(), name); err != nil {
@@ -43,7 +47,7 @@ func (a *audit) PutIfAbsent(ctx context.Context, name string, data []byte) error
 	if err := a.Store.PutIfAbsent(ctx, name, data); err != nil {
 		return err
 	}
-	if !strings.HasPrefix(name, "checkpoints/") {
+	if !isManifest(name) {
 		return nil
 	}
 	m, err := checkpoint.Decode[checkpoint.Manifest](data)
@@ -70,6 +74,11 @@ func (a *audit) Swap(
 	if err == nil && head.Manifest != "" {
 		a.must(head.Manifest, name)
 	}
+	if err == nil {
+		for _, savepoint := range head.Savepoints {
+			a.must(savepoint, name)
+		}
+	}
 	return v, err
 }
 
@@ -90,7 +99,7 @@ func (a *audit) Delete(ctx context.Context, name string) error {
 
 func (a *audit) Get(ctx context.Context, name string) ([]byte, objstore.Version, error) {
 	data, v, err := a.Store.Get(ctx, name)
-	if err != nil || !a.hidden || !strings.HasPrefix(name, "checkpoints/") {
+	if err != nil || !a.hidden || !isManifest(name) {
 		return data, v, err
 	}
 	m, err := checkpoint.Decode[checkpoint.Manifest](data)

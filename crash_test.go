@@ -142,12 +142,24 @@ func (l *lifetime) run(t *testing.T) (finished bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	requests := &Requests{}
+	var asking sync.WaitGroup
+	defer asking.Wait()
 	r, err := coordinator.Run(ctx, coordinator.Config{
-		Plan: physical, Objects: fault.New(l.store, l.request),
+		Requests: requests, OnEvent: savepoints(ctx, requests, &asking), Plan: physical, Objects: fault.New(l.store, l.request),
 		Budget: keyed.NewBudget(1), MaxDirty: 1 << 10, BlockCache: 1 << 20,
 		Interval: time.Millisecond, Timeout: time.Minute, Retain: 2, FlushAfter: 50 * time.Microsecond,
 	})
 	return r.Finished, err
+}
+
+// savepoints has one taken behind every fourth checkpoint.
+func savepoints(ctx context.Context, r *Requests, asking *sync.WaitGroup) func(Event) {
+	return func(e Event) {
+		if c, ok := e.(CheckpointStored); ok && c.Checkpoint%4 == 1 {
+			asking.Go(func() { _, _ = r.Savepoint(ctx) }) // it is refused when the job ends or dies
+		}
+	}
 }
 
 // diaryRows are the rows of a job that nothing disturbs.
@@ -158,6 +170,9 @@ func diaryRows(t *testing.T) (want []string, seen map[string]int) {
 		l := &lifetime{store: newAudit(), sink: newCollected[string]()}
 		l.last = func(op fault.Op, name string) fault.Fault {
 			seen[string(op)]++
+			if op == fault.Put && strings.HasPrefix(name, "savepoints/") {
+				seen["savepoint"]++
+			}
 			if op == fault.Finish && strings.Contains(name, ".shard/") {
 				seen["compaction"]++
 			}
@@ -229,7 +244,7 @@ func dying(n int, takesEffect bool) func(fault.Op, string) fault.Fault {
 
 func TestAJobThatDiesAtAnyRequestGoesOnAsIfNothingHadHappened(t *testing.T) {
 	want, seen := diaryRows(t)
-	for _, op := range []string{"read", "delete", "swap", "finish", "compaction"} {
+	for _, op := range []string{"read", "delete", "swap", "finish", "compaction", "savepoint"} {
 		if seen[op] == 0 {
 			t.Errorf("there is no %s in the story: %v", op, seen)
 		}

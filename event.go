@@ -38,6 +38,12 @@ type CacheFailed = coordinator.CacheFailed
 // MetricsServed is the Event that metrics can be read, and where.
 type MetricsServed = coordinator.MetricsServed
 
+// ControlServed is the Event that the job can be looked at and asked for something, and at which socket.
+type ControlServed = coordinator.ControlServed
+
+// ControlFailed is the Event that it cannot be, although [ControlAuto] was to find a place; the job goes on.
+type ControlFailed = coordinator.ControlFailed
+
 // Restarting is the Event that a job failed and will be restarted from its last checkpoint.
 type Restarting = coordinator.Restarting
 

@@ -140,7 +140,7 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.TolerateFailures, "tolerate-failures", d.TolerateFailures,
 		"checkpoints that may fail in a row before the job does")
 	f.IntVar(&o.Retain, "retain", d.Retain, "checkpoints to keep")
-	f.Uint64Var(&o.From, "from", 0, "restore this checkpoint instead of the latest")
+	f.Uint64Var(&o.From, "from", 0, "restore this checkpoint or savepoint instead of the latest")
 	f.IntVar(&o.Restarts, "restarts", d.Restarts, "restarts in a row before a failing job gives up (negative: none)")
 	f.Int64Var(&o.Memory, "memory", 0,
 		"bound on the memory of the process in bytes; state beyond it is read from --state when it is needed (0: none)")
@@ -153,6 +153,8 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 		"serve metrics for Prometheus at this host:port, under /metrics; port 0 takes a free one (default: none)")
 	f.StringVar(&o.MetricsCredentials, "metrics-credentials", "",
 		"file with user:password or a bearer token that readers of metrics must show; needed beyond loopback")
+	f.StringVar(&o.Control, "control", ControlAuto,
+		"path of a Unix socket for aquifer job; auto for one that it finds by the job's name, none for none")
 	f.Var(&logFlag{logger: &o.Logger}, "log", "write records on standard error instead of progress (default: progress)")
 	f.BoolVar(&o.AcceptLoss, "accept-loss", false, "allow sources that cannot be read again after a failure")
 }

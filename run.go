@@ -45,7 +45,7 @@ type RunOptions struct {
 	TolerateFailures int
 	// Retain is the number of checkpoints kept; default 3.
 	Retain int
-	// From restores the given retained checkpoint instead of the latest.
+	// From restores the given retained checkpoint, or savepoint, instead of the latest.
 	From uint64
 	// Restarts is how many times in a row a failed job is restarted from its last checkpoint, with
 	// exponential backoff, before it gives up; default 10, negative for never.
@@ -70,6 +70,12 @@ type RunOptions struct {
 	// Stop, when closed, ends the job after a checkpoint; started again, it goes on. In the pause before a restart
 	// there is no checkpoint to take: the job ends at once, with the failure that it was to be restarted after.
 	Stop <-chan struct{}
+	// Requests, if not nil, asks the job for checkpoints and savepoints while it runs.
+	Requests *Requests
+	// Control is the path of a Unix socket at which the command aquifer job, run by the same user, looks at the job and
+	// asks it for savepoints or its end, for as long as it runs; ControlAuto for one in a directory that the command
+	// knows, empty or "none" for none. What a killed process has left at the path is replaced.
+	Control string
 	// OnEvent hears of checkpoints, restarts and progress. It must not block.
 	OnEvent func(Event)
 	// Metrics is the host:port at which the numbers of docs/metrics.md are served over HTTP, at /metrics, for as long as
@@ -177,8 +183,14 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 		return Result{}, err
 	}
 	o.OnEvent = w.hear
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c, err := o.serveControl(physical, cancel)
+	if err != nil {
+		return Result{}, w.end(Result{}, err)
+	}
 	result, err := o.run(ctx, physical)
-	return result, w.end(result, err)
+	return result, w.end(result, c.end(result, err))
 }
 
 // run runs a job that has been planned.
@@ -199,7 +211,8 @@ func (o RunOptions) run(ctx context.Context, physical *plan.Physical) (Result, e
 		OnCache:  o.Limits.setCache,
 		Interval: max(0, o.CheckpointInterval), Timeout: o.CheckpointTimeout,
 		Tolerated: max(0, o.TolerateFailures), Retain: o.Retain, From: o.From, Restarts: max(0, o.Restarts),
-		UnalignedAfter: o.Limits.unalignedAfter(o), FlushAfter: o.FlushAfter, Stop: o.Stop, OnEvent: o.OnEvent,
+		UnalignedAfter: o.Limits.unalignedAfter(o), FlushAfter: o.FlushAfter, Stop: o.Stop, Requests: o.Requests,
+		OnEvent: o.OnEvent,
 	})
 	return Result(r), err
 }

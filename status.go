@@ -57,6 +57,8 @@ func (s *statusLine) show(e Event) {
 		s.say("the disk cache failed, reads ask the store: %v", e.Err)
 	case coordinator.MetricsServed:
 		s.say("metrics are at %s", e.URL)
+	case coordinator.ControlFailed:
+		s.say("aquifer job cannot reach this one: %v", e.Err)
 	case coordinator.Restarting:
 		s.say("failed, restarting from the last checkpoint in %v: %v", e.After.Round(time.Millisecond), e.Err)
 	case coordinator.Progress:

@@ -202,6 +202,43 @@ func TestWhatBarriersOvertakeIsTold(t *testing.T) {
 	})
 }
 
+func TestASavepointHasNoRowsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var requests Requests
+		var asked sync.WaitGroup
+		var ask sync.Once
+		seen := map[string]int64{}
+		o := RunOptions{
+			Parallelism: 2, MaxParallelism: 16, CheckpointInterval: 3 * time.Millisecond, UnalignedAfter: -1,
+			Requests: &requests, objects: mem.New(),
+		}
+		o.OnEvent = func(e Event) {
+			if s, ok := e.(CheckpointStored); ok {
+				if seen[s.Reason] += s.Overtaken; s.Overtaken > 0 {
+					ask.Do(func() {
+						asked.Go(func() {
+							if _, err := requests.Savepoint(ctx); err != nil {
+								t.Error(err)
+							}
+							cancel()
+						})
+					})
+				}
+			}
+		}
+		slow := func() error { <-time.After(time.Millisecond); return nil }
+		pace := func(int64) error { <-time.After(time.Millisecond); return nil }
+		_, err := relay(1<<40, pace, slow, 2, newCollected[int64]()).Run(ctx, o)
+		asked.Wait()
+		overtaken, taken := seen["savepoint"]
+		if !errors.Is(err, context.Canceled) || !taken || overtaken != 0 || seen["periodic"] == 0 {
+			t.Errorf("%v, %v", seen, err)
+		}
+	})
+}
+
 func TestBarriersMayBeginToOvertakeWhileTheJobRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var limits Limits

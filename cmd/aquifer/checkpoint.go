@@ -29,7 +29,8 @@ func checkpointCommand() *cobra.Command {
 gs://bucket/prefix or az://account/container/prefix. But for gc nothing is changed, so this is safe while
 the job runs.
 
-A job started with --from N goes on from checkpoint N.`,
+A job started with --from N goes on from checkpoint N. Savepoints are checkpoints, too: they are listed here, and
+aquifer savepoint deletes them.`,
 		Example: `  aquifer checkpoint list DIR
   aquifer checkpoint show DIR 12
   aquifer checkpoint verify s3://bucket/prefix
@@ -67,7 +68,7 @@ func listCommand(asJSON *bool) *cobra.Command {
 			if *asJSON {
 				return printJSON(c.OutOrStdout(), entries)
 			}
-			return printEntries(c.OutOrStdout(), entries)
+			return printEntries(c.OutOrStdout(), "CHECKPOINT", entries)
 		},
 	}
 }
@@ -77,9 +78,10 @@ func printJSON[T any](w io.Writer, all []T) error {
 	return json.NewEncoder(w).Encode(append([]T{}, all...))
 }
 
-func printEntries(w io.Writer, entries []store.Entry) error {
+// printEntries prints a line for each, under the word for what they are.
+func printEntries(w io.Writer, what string, entries []store.Entry) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "CHECKPOINT\tTAKEN\tREASON\tTABLES\tBYTES\t")
+	fmt.Fprintln(t, what+"\tTAKEN\tREASON\tTABLES\tBYTES\t")
 	for _, e := range entries {
 		if e.Damage != "" {
 			fmt.Fprintf(t, "%d\tdamaged: %s\n", e.Checkpoint, e.Damage)
@@ -103,11 +105,15 @@ func showCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e := json.NewEncoder(c.OutOrStdout())
-			e.SetIndent("", "  ")
-			return e.Encode(m)
+			return printManifest(c.OutOrStdout(), m)
 		},
 	}
+}
+
+func printManifest(w io.Writer, m *checkpoint.Manifest) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(m)
 }
 
 // manifest loads the checkpoint that was asked for, or the latest.
@@ -128,7 +134,7 @@ func manifest(ctx context.Context, s *store.Store, args []string) (*checkpoint.M
 
 func verifyCommand(asJSON *bool) *cobra.Command {
 	return &cobra.Command{
-		Use: "verify STATE", Short: "Check every object of every checkpoint: existence, length, checksum",
+		Use: "verify STATE", Short: "Check every object of every checkpoint and savepoint: existence, length, checksum",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			objects, s, err := openState(c.Context(), args[0])
@@ -150,16 +156,21 @@ func verifyCommand(asJSON *bool) *cobra.Command {
 // verified is what verify found of a checkpoint.
 type verified struct {
 	Checkpoint uint64 `json:"checkpoint"`
+	Savepoint  bool   `json:"savepoint"`
 	Whole      bool   `json:"whole"`
 	Tables     int    `json:"tables"`
 	Damage     string `json:"damage,omitempty"`
 }
 
 func (v verified) String() string {
-	if !v.Whole {
-		return fmt.Sprintf("checkpoint %d: damaged: %s", v.Checkpoint, v.Damage)
+	what := "checkpoint"
+	if v.Savepoint {
+		what = "savepoint"
 	}
-	return fmt.Sprintf("checkpoint %d: whole, %d tables", v.Checkpoint, v.Tables)
+	if !v.Whole {
+		return fmt.Sprintf("%s %d: damaged: %s", what, v.Checkpoint, v.Damage)
+	}
+	return fmt.Sprintf("%s %d: whole, %d tables", what, v.Checkpoint, v.Tables)
 }
 
 // verify checks all retained checkpoints. A table that several of them share is read once.
@@ -171,7 +182,7 @@ func verify(ctx context.Context, objects objstore.Store, s *store.Store) (all []
 	checked := map[string]error{}
 	var damaged []error
 	for _, e := range entries {
-		v := verified{Checkpoint: e.Checkpoint, Tables: e.Tables, Whole: true}
+		v := verified{Checkpoint: e.Checkpoint, Savepoint: e.Savepoint, Tables: e.Tables, Whole: true}
 		if err := verifyOne(ctx, objects, s, e.Checkpoint, checked); err != nil {
 			damaged = append(damaged, err)
 			v.Whole, v.Damage = false, err.Error()

@@ -1,4 +1,5 @@
-// Command aquifer shows what Aquifer does, runs the Nexmark benchmark and inspects checkpoints.
+// Command aquifer shows what Aquifer does, runs the Nexmark benchmark, inspects checkpoints and controls
+// running jobs.
 package main
 
 import (
@@ -20,10 +21,12 @@ checkpoint, to be continued by starting it again.`,
 		Example: `  aquifer quickstart
   aquifer nexmark q5 --events 10000000 --json
   aquifer bench state
-  aquifer checkpoint list DIR`,
+  aquifer checkpoint list DIR
+  aquifer job savepoint quickstart`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(quickstartCommand(), nexmarkCommand(), benchCommand(), checkpointCommand())
+	root.AddCommand(quickstartCommand(), nexmarkCommand(), benchCommand(), checkpointCommand(),
+		savepointCommand(), jobCommand())
 	os.Exit(aquifer.Execute(root, os.Stderr))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"reflect"
 	"slices"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -122,6 +123,15 @@ type Head struct {
 	// Origin tells the objects of this state from those of any other that was or will be at the same place, which may
 	// have the same names.
 	Origin string `json:"origin,omitempty"`
+	// Savepoints are the manifests of all savepoints that have not been deleted, oldest first.
+	Savepoints []string `json:"savepoints,omitempty"`
+}
+
+// Equal reports whether two heads say the same.
+func (h Head) Equal(o Head) bool {
+	same := slices.Equal(h.Savepoints, o.Savepoints)
+	h.Savepoints, o.Savepoints = nil, nil
+	return same && reflect.DeepEqual(h, o)
 }
 
 // Tables returns all tables and other objects of the checkpoint, each once.

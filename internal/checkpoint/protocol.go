@@ -2,19 +2,6 @@ package checkpoint
 
 import "fmt"
 
-// Reason says why a checkpoint is taken.
-type Reason string
-
-// The reasons. After a checkpoint for the end or a stop, no other begins and the run finishes.
-const (
-	ReasonPeriodic Reason = "periodic"
-	ReasonEnd      Reason = "end"
-	ReasonStop     Reason = "stop"
-)
-
-// Last reports whether nothing follows the checkpoint.
-func (r Reason) Last() bool { return r == ReasonEnd || r == ReasonStop }
-
 // Config are the choices of the protocol. Times are milliseconds.
 type Config struct {
 	// Interval is the time from the begin of a checkpoint to that of the next; zero for none but the last.
@@ -34,12 +21,6 @@ type Event interface{ event() }
 
 // Tick says what time it is.
 type Tick struct{ Now int64 }
-
-// Request asks for a last checkpoint.
-type Request struct {
-	Now    int64
-	Reason Reason
-}
 
 // Ack says that a task's part is durable.
 type Ack struct {
@@ -74,7 +55,6 @@ type CommitFailed struct {
 }
 
 func (Tick) event()         {}
-func (Request) event()      {}
 func (Ack) event()          {}
 func (Decline) event()      {}
 func (Stored) event()       {}
@@ -145,10 +125,13 @@ type Coordinator struct {
 	last  uint64 // the newest number used
 
 	reason   Reason // of the checkpoint being taken
+	ticket   Ticket // of who asked for it
 	begun    int64
 	pending  map[int]struct{} // tasks that have yet to acknowledge
 	next     int64            // when the next one is due
 	wanted   Reason           // a last checkpoint that has been asked for
+	asker    Ticket           // of who did
+	waiting  []Request        // for checkpoints that are not the last, oldest first
 	failures int
 
 	retained   []uint64
@@ -168,8 +151,11 @@ func NewCoordinator(c Config, last uint64, retained []uint64, now int64) *Coordi
 // Step takes an event and returns what is to be done, in order.
 func (c *Coordinator) Step(e Event) []Action {
 	if c.phase == over {
-		if t, ok := e.(Tick); ok {
-			c.now = max(c.now, t.Now) // a NextTick that stays in the past would keep the caller busy
+		switch e := e.(type) {
+		case Tick:
+			c.now = max(c.now, e.Now) // a NextTick that stays in the past would keep the caller busy
+		case Request:
+			return refuse(e.Ticket, refused)
 		}
 		return nil
 	}
@@ -177,11 +163,9 @@ func (c *Coordinator) Step(e Event) []Action {
 	case Tick:
 		c.now = max(c.now, e.Now)
 	case Request:
-		c.now = max(c.now, e.Now)
-		if c.wanted == "" && c.closing == "" {
-			c.wanted = e.Reason
-			c.next = c.now
-		}
+		return c.request(e)
+	case Ended:
+		return c.end(e.Cause)
 	case Ack:
 		return c.ack(e)
 	case Decline:
@@ -212,7 +196,7 @@ func (c *Coordinator) due() []Action {
 		c.committing = true
 		actions = append(actions, Commit{c.commits[0]})
 	}
-	if c.phase == idle && c.closing == "" && c.now >= c.next && (c.Interval > 0 || c.wanted != "") {
+	if c.ready() {
 		actions = append(actions, c.begin())
 	}
 	return actions
@@ -221,10 +205,7 @@ func (c *Coordinator) due() []Action {
 func (c *Coordinator) begin() Action {
 	c.last++
 	c.phase, c.begun, c.next = taking, c.now, c.now+c.Interval
-	c.reason = ReasonPeriodic
-	if c.wanted != "" {
-		c.reason = c.wanted
-	}
+	c.reason, c.ticket = c.choose()
 	c.pending = map[int]struct{}{}
 	for t := range c.Tasks {
 		c.pending[t] = struct{}{}
@@ -244,12 +225,17 @@ func (c *Coordinator) ack(e Ack) []Action {
 	return []Action{Store{c.last, c.reason}}
 }
 
-// abort gives up the checkpoint at hand. A last one is tried again: without it the run cannot end.
+// abort gives up the checkpoint at hand. A last one is tried again: without it the run cannot end. One that somebody
+// asked for is not, and counts for nothing: asking does no harm to the run.
 func (c *Coordinator) abort(cause string) []Action {
 	c.phase = idle
 	actions := []Action{Abort{c.last, cause}}
+	if c.reason.asked() {
+		actions = append(actions, c.answer(0, cause)...)
+		return append(actions, c.due()...)
+	}
 	if c.failures++; c.failures > c.Tolerated {
-		c.phase = over
+		actions = append(actions, c.end(cause)...)
 		return append(actions, Fail{fmt.Sprintf("%d checkpoints in a row have failed, the last one: %s", c.failures, cause)})
 	}
 	if c.wanted != "" {
@@ -267,8 +253,10 @@ func (c *Coordinator) stored(e Stored) []Action {
 		c.closing = c.reason
 	}
 	c.commits = append(c.commits, c.last)
-	c.retained = append(c.retained, c.last)
-	actions := c.due()
+	if !c.reason.Kept() {
+		c.retained = append(c.retained, c.last)
+	}
+	actions := append(c.answer(c.last, ""), c.due()...)
 	if len(c.retained) > c.Retain {
 		c.retained = append([]uint64(nil), c.retained[len(c.retained)-c.Retain:]...)
 	}
@@ -281,8 +269,7 @@ func (c *Coordinator) committed(e Committed) []Action {
 	}
 	c.commits, c.committing, c.retries, c.retryAt = c.commits[1:], false, 0, 0
 	if c.closing != "" && len(c.commits) == 0 {
-		c.phase = over
-		return []Action{Finished{c.closing}}
+		return append(c.end(refused), Finished{c.closing})
 	}
 	return c.due()
 }
@@ -312,6 +299,8 @@ func (c *Coordinator) NextTick() int64 {
 	switch {
 	case c.phase == taking:
 		next = min(next, c.begun+c.Timeout)
+	case c.ready():
+		next = c.now
 	case c.phase == idle && c.closing == "" && (c.Interval > 0 || c.wanted != ""):
 		next = min(next, c.next)
 	}

@@ -28,6 +28,8 @@ func show(actions []Action) string {
 			out = append(out, "fail: "+a.Cause)
 		case Finished:
 			out = append(out, "finished "+string(a.Reason))
+		case Answer:
+			out = append(out, fmt.Sprintf("answer #%d: %d%s", a.Ticket, a.Checkpoint, a.Failure))
 		}
 	}
 	return strings.Join(out, ", ")
@@ -106,8 +108,8 @@ func TestAFailedCommitIsRepeatedAndLaterOnesWait(t *testing.T) {
 
 func TestTheEndOfTheInputIsALastCheckpoint(t *testing.T) {
 	story(t,
-		Request{500, ReasonEnd}, "begin 5 end",
-		Request{600, ReasonStop}, "",
+		Request{500, ReasonEnd, 0}, "begin 5 end",
+		Request{600, ReasonStop, 0}, "",
 		Ack{5, 0}, "", Ack{5, 1}, "store 5",
 		Stored{5}, "commit 5, keep [4 5]",
 		Tick{5000}, "", // nothing begins after the last
@@ -119,7 +121,7 @@ func TestTheEndOfTheInputIsALastCheckpoint(t *testing.T) {
 func TestARequestWaitsForTheCheckpointUnderWay(t *testing.T) {
 	story(t,
 		Tick{1000}, "begin 5 periodic",
-		Request{1100, ReasonStop}, "",
+		Request{1100, ReasonStop, 0}, "",
 		Ack{5, 0}, "", Ack{5, 1}, "store 5",
 		Stored{5}, "commit 5, begin 6 stop, keep [4 5]",
 		Ack{6, 0}, "", Ack{6, 1}, "store 6",
@@ -131,7 +133,7 @@ func TestARequestWaitsForTheCheckpointUnderWay(t *testing.T) {
 
 func TestALastCheckpointThatFailsIsTriedAgain(t *testing.T) {
 	story(t,
-		Request{100, ReasonEnd}, "begin 5 end",
+		Request{100, ReasonEnd, 0}, "begin 5 end",
 		Decline{5, 0, "x"}, "abort 5: task 0: x",
 		Tick{150}, "",
 		Tick{200}, "begin 6 end",
@@ -145,7 +147,7 @@ func TestWithoutAnIntervalOnlyTheLastIsTaken(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
-	if got := show(c.Step(Request{100_000, ReasonEnd})); got != "begin 1 end" {
+	if got := show(c.Step(Request{100_000, ReasonEnd, 0})); got != "begin 1 end" {
 		t.Fatal(got)
 	}
 }
@@ -159,9 +161,14 @@ type world struct {
 	begun     []uint64
 	acked     map[uint64]map[int]bool
 	storing   map[uint64]bool
+	reasons   map[uint64]Reason
 	stored    []uint64
 	committed []uint64
 	kept      []uint64
+	unsettled bool   // a checkpoint is neither stored nor given up
+	asked     Ticket // the newest
+	want      map[Ticket]Reason
+	answered  map[Ticket]Answer
 	finished  bool
 	failed    bool
 	broken    string // the first rule that was broken
@@ -177,11 +184,14 @@ func (w *world) rule(holds bool, format string, args ...any) {
 
 // act checks an action against the rules and lets the world answer, sooner or later or never.
 func (w *world) act(a Action) {
-	w.rule(!w.finished && !w.failed, "%#v after the end", a)
+	_, answers := a.(Answer)
+	w.rule(!w.finished && !w.failed || answers, "%#v after the end", a)
 	switch a := a.(type) {
 	case Begin:
 		w.rule(len(w.begun) == 0 || a.Checkpoint > w.begun[len(w.begun)-1], "number %d is not new", a.Checkpoint)
-		w.begun = append(w.begun, a.Checkpoint)
+		w.rule(len(w.begun) == 0 || !w.unsettled, "%d begins while one is under way", a.Checkpoint)
+		w.begun, w.unsettled = append(w.begun, a.Checkpoint), true
+		w.reasons[a.Checkpoint] = a.Reason
 		w.acked[a.Checkpoint] = map[int]bool{}
 		for t := range worldTasks {
 			switch w.rng.IntN(20) {
@@ -212,9 +222,14 @@ func (w *world) act(a Action) {
 		} else {
 			w.inbox = append(w.inbox, Committed(a))
 		}
+	case Abort:
+		w.unsettled = false
 	case Retire:
 		w.kept = a.Keep
-		w.rule(len(w.stored) == 0 || slices.Contains(a.Keep, w.stored[len(w.stored)-1]), "the newest is not kept: %v", a.Keep)
+		newest := w.stored[len(w.stored)-1]
+		w.rule(slices.Contains(a.Keep, newest) != w.reasons[newest].Kept(), "%s %d is newest: %v", w.reasons[newest], newest, a.Keep)
+	case Answer:
+		w.answer(a)
 	case Fail:
 		w.failed = true
 	case Finished:
@@ -222,6 +237,26 @@ func (w *world) act(a Action) {
 		w.rule(len(w.stored) > 0 && len(w.stored) == len(w.committed), "finished with %v stored, %v committed",
 			w.stored, w.committed)
 	}
+}
+
+// answer checks that whoever holds a ticket learns the truth, once.
+func (w *world) answer(a Answer) {
+	_, twice := w.answered[a.Ticket]
+	w.rule(!twice && a.Ticket > 0 && a.Ticket <= w.asked, "ticket %d is answered again", a.Ticket)
+	w.answered[a.Ticket] = a
+	w.rule((a.Checkpoint == 0) == (a.Failure != ""), "neither or both: %+v", a)
+	if a.Checkpoint > 0 {
+		w.rule(slices.Contains(w.stored, a.Checkpoint), "ticket %d hears of %d, which is not stored", a.Ticket, a.Checkpoint)
+		w.rule(w.reasons[a.Checkpoint] == w.want[a.Ticket], "ticket %d for %s got a %s", a.Ticket, w.want[a.Ticket],
+			w.reasons[a.Checkpoint])
+	}
+}
+
+// ask makes a request.
+func (w *world) ask(reason Reason) Request {
+	w.asked++
+	w.want[w.asked] = reason
+	return Request{w.now, reason, w.asked}
 }
 
 // take removes a random message, so that they overtake each other.
@@ -233,7 +268,7 @@ func (w *world) take() Event {
 	case Ack:
 		w.acked[e.Checkpoint][e.Task] = true
 	case Stored:
-		w.stored = append(w.stored, e.Checkpoint)
+		w.stored, w.unsettled = append(w.stored, e.Checkpoint), false
 	case Committed:
 		w.committed = append(w.committed, e.Checkpoint)
 	}
@@ -243,13 +278,18 @@ func (w *world) take() Event {
 // history runs a random history; bug, if not nil, falsifies what the coordinator does. It returns the first
 // rule that was broken.
 func history(seed uint64, bug func(c *Coordinator, e Event, a []Action) []Action) string {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 0)), acked: map[uint64]map[int]bool{}, storing: map[uint64]bool{}}
+	w := &world{
+		rng: rand.New(rand.NewPCG(seed, 0)), acked: map[uint64]map[int]bool{}, storing: map[uint64]bool{},
+		reasons: map[uint64]Reason{}, want: map[Ticket]Reason{}, answered: map[Ticket]Answer{},
+	}
 	c := NewCoordinator(Config{Interval: 50, Timeout: 400, Tolerated: 1000, Retain: 2, Tasks: worldTasks}, 0, nil, 0)
 	for range 600 {
 		var e Event
 		switch {
 		case w.now > 3000 && w.rng.IntN(50) == 0:
-			e = Request{w.now, ReasonEnd}
+			e = w.ask([]Reason{ReasonEnd, ReasonStop, ReasonStopSavepoint}[w.rng.IntN(3)])
+		case w.rng.IntN(40) == 0:
+			e = w.ask([]Reason{ReasonManual, ReasonSavepoint}[w.rng.IntN(2)])
 		case len(w.inbox) > 0 && w.rng.IntN(3) > 0:
 			e = w.take()
 		default:
@@ -270,6 +310,10 @@ func history(seed uint64, bug func(c *Coordinator, e Event, a []Action) []Action
 			break
 		}
 	}
+	for _, a := range c.Step(Ended{"the tasks have ended"}) {
+		w.act(a)
+	}
+	w.rule(len(w.answered) == int(w.asked), "%d of %d requests were answered", len(w.answered), w.asked)
 	if w.broken == "" && len(w.stored) == 0 {
 		w.broken = "nothing was ever stored"
 	}
@@ -321,6 +365,43 @@ func TestPlantedBugsAreFound(t *testing.T) {
 		"finishes before the commit": func(c *Coordinator, _ Event, a []Action) []Action {
 			if c.closing != "" && len(c.commits) > 0 {
 				return append(a, Finished{c.closing})
+			}
+			return a
+		},
+		"answers before it is stored": func(c *Coordinator, _ Event, a []Action) []Action {
+			for _, x := range a {
+				if s, ok := x.(Store); ok {
+					return append(a, c.answer(s.Checkpoint, "")...)
+				}
+			}
+			return a
+		},
+		"forgets one who waits": func(c *Coordinator, _ Event, a []Action) []Action {
+			if len(c.waiting) == 2 {
+				c.waiting = c.waiting[1:]
+			}
+			return a
+		},
+		"answers with the next one's number": func(_ *Coordinator, _ Event, a []Action) []Action {
+			for i, x := range a {
+				if n, ok := x.(Answer); ok && n.Checkpoint > 0 {
+					n.Checkpoint++
+					a[i] = n
+				}
+			}
+			return a
+		},
+		"counts a savepoint among those that are retired": func(c *Coordinator, _ Event, a []Action) []Action {
+			for i, x := range a {
+				if r, ok := x.(Retire); ok && c.reason.Kept() {
+					a[i] = Retire{append(r.Keep, c.last)}
+				}
+			}
+			return a
+		},
+		"begins one while another is taken": func(c *Coordinator, _ Event, a []Action) []Action {
+			if len(c.waiting) > 0 && c.phase == taking {
+				return append(a, c.begin())
 			}
 			return a
 		},

@@ -30,6 +30,8 @@ type attempt struct {
 	garbage  map[string]bool // what the worker says is not needed, and may not have been deleted yet
 	slow     sync.WaitGroup  // the store and commit work under way
 	failure  error
+	ticket   checkpoint.Ticket // the newest
+	asked    map[checkpoint.Ticket]*ask
 
 	wake chan struct{}
 	mu   sync.Mutex
@@ -80,7 +82,7 @@ func (a *attempt) drive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.begun = map[uint64]time.Time{}
+	a.begun, a.asked = map[uint64]time.Time{}, map[checkpoint.Ticket]*ask{}
 	a.protocol = checkpoint.NewCoordinator(checkpoint.Config{
 		Interval: a.Interval.Milliseconds(), Timeout: a.Timeout.Milliseconds(), Tolerated: a.Tolerated,
 		Retain: a.Retain, Tasks: a.worker.Tasks(),
@@ -95,6 +97,7 @@ func (a *attempt) drive(ctx context.Context) error {
 		cancel() // after a success, what is not retained is still deleted
 	}
 	a.slow.Wait()
+	a.ended(err) // who asked for what has just been stored hears so
 	return err
 }
 
@@ -109,6 +112,7 @@ func goesOnFrom(m *checkpoint.Manifest) uint64 {
 // loop steps the protocol with what happens until the tasks have ended.
 func (a *attempt) loop(ctx context.Context, tasks <-chan error) error {
 	stop := a.Stop
+	a.admit() // what has come in since the attempt before
 	progress := time.NewTicker(500 * time.Millisecond)
 	defer progress.Stop()
 	for {
@@ -119,6 +123,8 @@ func (a *attempt) loop(ctx context.Context, tasks <-chan error) error {
 			a.report()
 			return errors.Join(err, a.failure)
 		case <-a.wake:
+		case <-a.Requests.wake:
+			a.admit()
 		case <-timer.C:
 		case <-stop:
 			stop = nil
@@ -163,20 +169,23 @@ func (a *attempt) act(ctx context.Context, action checkpoint.Action) {
 		a.OnEvent(CheckpointFailed{act.Checkpoint, errors.New(act.Cause)})
 	case checkpoint.Retire:
 		a.slow.Go(func() { a.retire(ctx, act.Keep) })
+	case checkpoint.Answer:
+		a.answer(act)
 	case checkpoint.Fail:
 		a.fail(errors.New(act.Cause))
 	case checkpoint.Finished:
 		a.result.Finished = act.Reason == checkpoint.ReasonEnd
-		a.again = a.again && !a.result.Finished
+		a.again = a.again && act.Reason == checkpoint.ReasonStop
 		a.over = !a.again
 		a.worker.Finish()
 	}
 }
 
-// barrier is that of a checkpoint. A last one overtakes nothing: the job ends with it.
+// barrier is that of a checkpoint. A last one overtakes nothing: the job ends with it. That of a savepoint does not
+// either: other programs may have other rows.
 func (a *attempt) barrier(b checkpoint.Begin) channel.Barrier {
 	barrier := channel.Barrier{Checkpoint: b.Checkpoint, Last: b.Reason.Last()}
-	if a.UnalignedAfter == nil || barrier.Last {
+	if a.UnalignedAfter == nil || barrier.Last || b.Reason.Kept() {
 		return barrier
 	}
 	if after := a.UnalignedAfter(); after != 0 {

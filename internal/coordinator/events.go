@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"errors"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/metric"
@@ -59,10 +60,25 @@ type CacheFailed struct{ Err error }
 // MetricsServed says where metrics can be read while the job runs.
 type MetricsServed struct{ URL string }
 
+// ControlServed says where the job can be looked at and asked for something while it runs.
+type ControlServed struct{ Socket string }
+
+// ControlFailed says that it cannot: the job runs all the same.
+type ControlFailed struct{ Err error }
+
 // Restarting says that the job failed and will be restarted from its last checkpoint after a pause.
 type Restarting struct {
 	Err   error
 	After time.Duration
+}
+
+// FailedTask names the operators of the task that an error came from, and which of its subtasks it was; it is empty if
+// it came from elsewhere.
+func FailedTask(err error) string {
+	if e, ok := errors.AsType[*worker.TaskError](err); ok {
+		return e.Task
+	}
+	return ""
 }
 
 // Progress is the state of a running job, told about twice a second.
@@ -88,6 +104,8 @@ func (Started) event()             {}
 func (SourcesEnded) event()        {}
 func (CacheFailed) event()         {}
 func (MetricsServed) event()       {}
+func (ControlServed) event()       {}
+func (ControlFailed) event()       {}
 func (CheckpointStored) event()    {}
 func (CheckpointCommitted) event() {}
 func (CheckpointFailed) event()    {}

@@ -55,6 +55,8 @@ type Config struct {
 	FlushAfter time.Duration
 	// Stop, when closed, ends the job after a checkpoint.
 	Stop <-chan struct{}
+	// Requests, if not nil, asks for checkpoints.
+	Requests *Requests
 	// OnEvent hears of events, one at a time.
 	OnEvent func(Event)
 }
@@ -117,6 +119,11 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 	if c.OnEvent == nil {
 		c.OnEvent = func(Event) {}
 	}
+	if c.Requests == nil {
+		c.Requests = &Requests{}
+	}
+	c.Requests.begin()
+	defer c.Requests.end()
 	r := &run{Config: c, metered: metered.New(c.Objects), begin: time.Now()}
 	r.last.Watermark = flow.NoTime
 	if r.scheduled, err = scheduled.New(r.metered, limits); err != nil {

@@ -53,6 +53,10 @@ func Of(e coordinator.Event) (Record, bool) {
 		return record(slog.LevelWarn, "disk cache failed", failure(e.Err)), true
 	case coordinator.MetricsServed:
 		return record(slog.LevelInfo, "metrics served", slog.String("url", e.URL)), true
+	case coordinator.ControlServed:
+		return record(slog.LevelInfo, "control served", slog.String("socket", e.Socket)), true
+	case coordinator.ControlFailed:
+		return record(slog.LevelWarn, "control not served", failure(e.Err)), true
 	}
 	return Record{}, false
 }

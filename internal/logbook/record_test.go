@@ -55,6 +55,8 @@ var events = []struct {
 	{coordinator.CheckpointStored{Checkpoint: 8, Reason: "end", Duration: time.Second / 4, Bytes: 300, NewBytes: 20},
 		`level=INFO msg="checkpoint completed" checkpoint=8 reason=end seconds=0.25 bytes=300 new_bytes=20`},
 	{coordinator.CheckpointCommitted{Checkpoint: 8}, `level=DEBUG msg="checkpoint committed" checkpoint=8`},
+	{coordinator.ControlServed{Socket: "/run/x.sock"}, `level=INFO msg="control served" socket=/run/x.sock`},
+	{coordinator.ControlFailed{Err: errOops}, `level=WARN msg="control not served" error="oops\n at 1"`},
 	{coordinator.CheckpointFailed{Checkpoint: 9, Err: errOops},
 		`level=WARN msg="checkpoint failed" checkpoint=9 error="oops\n at 1"`},
 	{coordinator.Restarting{Err: errOops, After: 100 * time.Millisecond},

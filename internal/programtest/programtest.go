@@ -17,13 +17,19 @@ import (
 )
 
 // Main builds the main package in the working directory under the name of that directory, hands the path of the
-// binary over, runs the tests and exits. It is what a TestMain calls.
+// binary over, runs the tests and exits. It is what a TestMain calls. Programs have their control sockets where no other
+// test, nor the user, looks for them.
 func Main(m *testing.M, binary *string) {
 	dir, err := os.MkdirTemp("", "program")
 	if err == nil {
 		*binary, err = build(dir)
 	}
 	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	sockets := filepath.Join(dir, "run")
+	if err := errors.Join(os.Mkdir(sockets, 0o700), os.Setenv("XDG_RUNTIME_DIR", sockets)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -48,7 +48,7 @@ var floors = []struct {
 	{"graphs", []string{"internal/plan"}},
 	{"workers", []string{"internal/worker"}},
 	{"coordinator", []string{"internal/coordinator"}},
-	{"logbook", []string{"internal/logbook"}},
+	{"logbook and control", []string{"internal/logbook", "internal/control"}},
 	{"library", []string{"."}},
 	{"queries and measurements", []string{"nexmark"}},
 	{"benchmarks", []string{"bench", "bench/*"}},

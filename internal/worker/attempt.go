@@ -138,7 +138,7 @@ func (a *Attempt) Run() error {
 		})
 	}
 	for _, t := range a.tasks {
-		run(t.Run)
+		run(func(ctx context.Context) error { return ofTask(t.Name, unfinished(ctx, t.Run(ctx))) })
 	}
 	run(a.persister.run)
 	run(a.flights.run)

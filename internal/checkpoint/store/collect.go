@@ -8,7 +8,7 @@ import (
 )
 
 // Garbage returns the objects that no checkpoint needs: what a process that ended in the middle of something left
-// behind, the probe of a store included, and manifests that the head has never named. It is right while nobody writes,
+// behind, the probe of a store included, manifests that the head has never named, and deleted savepoints. It is right while nobody writes,
 // which the caller makes sure of by the store's lock. A checkpoint whose manifest cannot be read is an error: what it
 // needs is not known.
 func (s *Store) Garbage(ctx context.Context) (garbage []objstore.Object, err error) {
@@ -33,13 +33,14 @@ func (s *Store) Garbage(ctx context.Context) (garbage []objstore.Object, err err
 			reached[t.Name] = true
 		}
 	}
-	for _, prefix := range []string{manifestPrefix, checkpoint.TablePrefix, objstore.ProbePrefix} {
+	for _, prefix := range []string{manifestPrefix, savepointPrefix, checkpoint.TablePrefix, objstore.ProbePrefix} {
 		for o, err := range s.objects.List(ctx, prefix) {
 			if err != nil {
 				return nil, err
 			}
 			_, numbered := numberOf(o.Name)
-			if !picked[o.Name] && !reached[o.Name] && (numbered || prefix != manifestPrefix) {
+			manifest := prefix == manifestPrefix || prefix == savepointPrefix
+			if !picked[o.Name] && !reached[o.Name] && (numbered || !manifest) {
 				garbage = append(garbage, o)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ type past struct {
 	terms     map[uint64]bool  // that have begun
 	stamps    int64            // tells every attempt at a checkpoint from every other
 	done      map[uint64]int64 // the stamps of completed Saves that must still be there
+	kept      map[uint64]int64 // those of savepoints
 	newest    map[int64]bool   // those of what the head may name
 	bug       func(objstore.Store) objstore.Store
 	broken    string
@@ -125,11 +127,18 @@ func (p *past) save(ctx context.Context, c *process) {
 		m.Operators[0].Subtasks[0].Tables = append(m.Operators[0].Subtasks[0].Tables, checkpoint.Table{Name: name})
 	}
 	m.Created = p.stamps
+	if p.rng.IntN(4) == 0 {
+		m.Reason = checkpoint.ReasonSavepoint
+	}
 	err := c.Save(ctx, m)
 	if err == nil {
 		p.rule(ruled, "checkpoint %d was saved in term %d, which is over", id, m.Term)
-		p.done[id], p.newest = m.Created, map[int64]bool{m.Created: true}
-		c.kept, c.tables = append(c.kept, id), tables
+		p.newest, c.tables = map[int64]bool{m.Created: true}, tables
+		if m.Reason.Kept() {
+			p.kept[id] = m.Created
+		} else {
+			p.done[id], c.kept = m.Created, append(c.kept, id)
+		}
 		clear(c.live)
 		for _, name := range tables {
 			c.live[name] = true
@@ -154,6 +163,26 @@ func (p *past) retire(ctx context.Context, c *process) {
 	}
 }
 
+// remove deletes a savepoint, as a person does beside the job.
+func (p *past) remove(ctx context.Context) {
+	if len(p.kept) == 0 {
+		return
+	}
+	id := slices.Sorted(maps.Keys(p.kept))[p.rng.IntN(len(p.kept))]
+	objects := p.inner
+	if p.bug != nil {
+		objects = p.bug(objects)
+	}
+	err := DeleteSavepoint(ctx, fault.New(objects, p.trouble), id)
+	delete(p.kept, id) // it may have been deleted, if it failed
+	s, inspectErr := Inspect(ctx, p.inner)
+	listed := inspectErr == nil && slices.ContainsFunc(s.head.Savepoints, func(name string) bool {
+		n, _ := numberOf(name)
+		return n == id
+	})
+	p.rule(err != nil || !listed, "savepoint %d was deleted and is listed", id)
+}
+
 // check reads what a process that starts now would find.
 func (p *past) check(ctx context.Context) {
 	s, err := Inspect(ctx, p.inner)
@@ -167,9 +196,11 @@ func (p *past) check(ctx context.Context) {
 		p.rule(p.newest[m.Created], "the head names an attempt at checkpoint %d that had failed", m.Checkpoint)
 		p.rule(p.whole(ctx, m), "tables of the newest checkpoint, %d, are missing", m.Checkpoint)
 	} else {
-		p.rule(len(p.done) == 0, "checkpoints %v were saved and none is there", p.done)
+		p.rule(len(p.done)+len(p.kept) == 0, "checkpoints %v were saved and none is there", p.done)
 	}
-	for id, stamp := range p.done {
+	all := maps.Clone(p.done)
+	maps.Copy(all, p.kept)
+	for id, stamp := range all {
 		m, err := s.Load(ctx, id)
 		p.rule(err == nil && m.Created == stamp && p.whole(ctx, m), "checkpoint %d was saved: %+v, %v", id, m, err)
 	}
@@ -188,7 +219,7 @@ func (p *past) whole(ctx context.Context, m *checkpoint.Manifest) bool {
 func history(ctx context.Context, seed uint64, bug func(objstore.Store) objstore.Store) string {
 	p := &past{
 		rng: rand.New(rand.NewPCG(seed, 0)), inner: mem.New(), bug: bug, terms: map[uint64]bool{},
-		done: map[uint64]int64{}, newest: map[int64]bool{},
+		done: map[uint64]int64{}, kept: map[uint64]int64{}, newest: map[int64]bool{},
 	}
 	for step := 0; step < 120 && p.broken == ""; step++ {
 		if len(p.processes) == 0 || p.rng.IntN(15) == 0 {
@@ -199,11 +230,13 @@ func history(ctx context.Context, seed uint64, bug func(objstore.Store) objstore
 		if p.rng.IntN(6) == 0 { // one that should have ended long ago
 			c = p.processes[p.rng.IntN(len(p.processes))]
 		}
-		switch n := p.rng.IntN(10); {
+		switch n := p.rng.IntN(11); {
 		case n < 6:
 			p.save(ctx, c)
 		case n < 9:
 			p.retire(ctx, c)
+		case n < 10:
+			p.remove(ctx)
 		default:
 			p.restore(ctx, c)
 		}

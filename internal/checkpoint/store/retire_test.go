@@ -195,11 +195,12 @@ func incomplete(ctx context.Context, objects objstore.Store) error {
 	if err != nil {
 		return err
 	}
-	_, all, err := s.Retained(ctx)
+	all, err := s.List(ctx)
 	if err != nil {
 		return err
 	}
-	for _, id := range all {
+	for _, e := range all {
+		id := e.Checkpoint
 		m, err := s.Load(ctx, id)
 		if err != nil {
 			return err

@@ -6,6 +6,8 @@
 //   - The head advances only under the newest term: a coordinator whose term is over changes nothing.
 //   - Whoever reads the head can read the manifest that it names.
 //   - A manifest is deleted before the tables that it alone reaches.
+//   - A savepoint is what the head lists: the swap that makes it the newest checkpoint lists it, too, and it is deleted
+//     by a swap that does not. Its manifest and tables go afterwards, as those of a save that never came to its end.
 package store
 
 import (
@@ -15,6 +17,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,9 +30,10 @@ import (
 )
 
 const (
-	headName       = "head"
-	manifestPrefix = "checkpoints/"
-	manifestSuffix = ".manifest"
+	headName        = "head"
+	manifestPrefix  = "checkpoints/"
+	savepointPrefix = "savepoints/"
+	manifestSuffix  = ".manifest"
 )
 
 // ErrDeposed means that a later term has begun: what this one held is another's.
@@ -54,6 +59,8 @@ type Entry struct {
 	Tables     int               `json:"tables"`
 	Bytes      int64             `json:"bytes"` // of its tables
 	Manifest   string            `json:"manifest"`
+	// Savepoint says that it is kept until it is deleted by its number.
+	Savepoint bool `json:"savepoint"`
 	// Damage says why the manifest cannot be used; the fields that it would tell are then zero.
 	Damage string `json:"damage,omitempty"`
 }
@@ -105,13 +112,14 @@ func (s *Store) BeginTerm(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	head := s.head
-	head.Term++
-	head.Claim, head.Origin = claim, cmp.Or(head.Origin, claim)
-	if err := s.swap(ctx, head); err != nil {
+	term := s.head.Term + 1
+	err = s.swap(ctx, func(head *checkpoint.Head) {
+		head.Term, head.Claim, head.Origin = term, claim, cmp.Or(head.Origin, claim)
+	})
+	if err != nil {
 		return 0, err
 	}
-	return head.Term, nil
+	return term, nil
 }
 
 // Origin is the same for all terms of a state, and different for every state. It is known when a term has begun.
@@ -121,55 +129,64 @@ func (s *Store) Origin() string {
 	return s.head.Origin
 }
 
-// swap replaces the head. The mutex is held.
-func (s *Store) swap(ctx context.Context, head checkpoint.Head) error {
-	if err := s.settle(ctx); err != nil {
+// swap changes the head. Whoever deletes a savepoint does so, too, in any term: the change is then made to what has
+// become of the head. The mutex is held.
+func (s *Store) swap(ctx context.Context, change func(*checkpoint.Head)) error {
+	if _, err := s.settle(ctx); err != nil {
 		return err
 	}
-	data, err := checkpoint.Encode(&head)
-	if err != nil {
-		return err
+	for {
+		head, old := s.head, s.version
+		head.Savepoints = slices.Clone(head.Savepoints)
+		change(&head)
+		data, err := checkpoint.Encode(&head)
+		if err != nil {
+			return err
+		}
+		version, err := s.objects.Swap(ctx, headName, old, data)
+		if err == nil {
+			s.head, s.version = head, version
+			return nil
+		}
+		s.tried = &head
+		landed, settleErr := s.settle(ctx)
+		switch {
+		case settleErr != nil:
+			return errors.Join(err, settleErr)
+		case landed:
+			return nil
+		case s.version == old:
+			return err
+		}
 	}
-	version, err := s.objects.Swap(ctx, headName, s.version, data)
-	if err == nil {
-		s.head, s.version = head, version
-		return nil
-	}
-	s.tried = &head
-	if settleErr := s.settle(ctx); settleErr != nil {
-		return errors.Join(err, settleErr)
-	}
-	if s.head == head {
-		return nil
-	}
-	return err
 }
 
 // settle finds out, by reading the head back, what became of a swap whose answer said neither yes nor no. The
 // mutex is held.
-func (s *Store) settle(ctx context.Context) error {
+func (s *Store) settle(ctx context.Context) (landed bool, err error) {
 	if s.tried == nil {
-		return nil
+		return false, nil
 	}
 	data, version, err := s.objects.Get(ctx, headName)
 	if errors.Is(err, objstore.ErrNotFound) {
 		s.tried = nil
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("whether the head was replaced could not be found out: %w", err)
+		return false, fmt.Errorf("whether the head was replaced could not be found out: %w", err)
 	}
 	now, err := checkpoint.Decode[checkpoint.Head](data)
 	if err != nil {
-		return fmt.Errorf("%s in %s: %w", headName, s.objects, err)
+		return false, fmt.Errorf("%s in %s: %w", headName, s.objects, err)
 	}
-	if *now == *s.tried {
+	landed = now.Equal(*s.tried) || lacksSavepoints(*now, *s.tried)
+	if landed || lacksSavepoints(*now, s.head) {
 		s.head, s.version = *now, version
 	} else if now.Term > s.head.Term {
-		return s.deposed(*now)
+		return false, s.deposed(*now)
 	}
 	s.tried = nil
-	return nil
+	return landed, nil
 }
 
 // deposed is the error of a store whose term is over. The mutex is held.
@@ -182,7 +199,7 @@ func (s *Store) deposed(by checkpoint.Head) error {
 func (s *Store) newest(ctx context.Context) (checkpoint.Head, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.settle(ctx)
+	_, err := s.settle(ctx)
 	return s.head, err
 }
 
@@ -202,9 +219,13 @@ func (s *Store) Save(ctx context.Context, m *checkpoint.Manifest) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	head := s.head
-	head.Job, head.Checkpoint, head.Manifest = m.Job, m.Checkpoint, name
-	if err := s.swap(ctx, head); err != nil {
+	err = s.swap(ctx, func(head *checkpoint.Head) {
+		head.Job, head.Checkpoint, head.Manifest = m.Job, m.Checkpoint, name
+		if m.Reason.Kept() {
+			head.Savepoints = append(head.Savepoints, name)
+		}
+	})
+	if err != nil {
 		return fmt.Errorf("head for checkpoint %d: %w", m.Checkpoint, err)
 	}
 	return nil
@@ -220,7 +241,7 @@ func (s *Store) Known() uint64 {
 
 // Newest returns the number of the newest checkpoint, or fails with ErrDeposed.
 func (s *Store) Newest(ctx context.Context) (uint64, error) {
-	if err := s.ruling(ctx); err != nil {
+	if _, err := s.ruling(ctx); err != nil {
 		return 0, err
 	}
 	head, err := s.newest(ctx)
@@ -230,7 +251,11 @@ func (s *Store) Newest(ctx context.Context) (uint64, error) {
 // manifestName is unique, and sorts by checkpoint.
 func manifestName(m *checkpoint.Manifest) (string, error) {
 	unique, err := token()
-	return fmt.Sprintf("%s%020d-%08d-%s%s", manifestPrefix, m.Checkpoint, m.Term, unique, manifestSuffix), err
+	prefix := manifestPrefix
+	if m.Reason.Kept() {
+		prefix = savepointPrefix
+	}
+	return fmt.Sprintf("%s%020d-%08d-%s%s", prefix, m.Checkpoint, m.Term, unique, manifestSuffix), err
 }
 
 // token is different at each call, in any process.
@@ -316,7 +341,8 @@ func (s *Store) names(ctx context.Context) (map[uint64][]string, error) {
 	return names, err
 }
 
-// numbered is names, and the newest number of all manifests, those included that the head has never named.
+// numbered is names, and the newest number of all manifests, those included that the head has never named. Savepoints,
+// which the head lists, come last; what was to be one and is not listed is told from them whatever its number.
 func (s *Store) numbered(ctx context.Context) (names map[uint64][]string, newest uint64, err error) {
 	head, err := s.newest(ctx)
 	if err != nil {
@@ -334,11 +360,15 @@ func (s *Store) numbered(ctx context.Context) (names map[uint64][]string, newest
 			newest = max(newest, id)
 		}
 	}
+	for _, name := range savepoints(head) {
+		id, _ := numberOf(name)
+		names[id] = append(names[id], name)
+	}
 	return names, newest, nil
 }
 
 func numberOf(name string) (uint64, bool) {
-	digits, _, _ := strings.Cut(strings.TrimPrefix(name, manifestPrefix), "-")
+	digits, _, _ := strings.Cut(path.Base(name), "-")
 	id, err := strconv.ParseUint(digits, 10, 64)
 	return id, err == nil && strings.HasSuffix(name, manifestSuffix)
 }
@@ -372,6 +402,7 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 	var all []Entry
 	for _, id := range sorted(names) {
 		e := Entry{Checkpoint: id, Manifest: s.pick(names[id])}
+		e.Savepoint = isSavepoint(e.Manifest)
 		m, err := s.read(ctx, e.Manifest)
 		if err != nil {
 			e.Damage = err.Error()
@@ -389,107 +420,9 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 }
 
 // Retained returns the newest number in use, which is that of the newest checkpoint or of one after it
-// that was given up, and those of all checkpoints that are there, ascending.
+// that was given up, and those of all checkpoints that are there, ascending, without savepoints.
 func (s *Store) Retained(ctx context.Context) (last uint64, all []uint64, err error) {
 	names, last, err := s.numbered(ctx)
+	maps.DeleteFunc(names, func(_ uint64, of []string) bool { return isSavepoint(of[0]) })
 	return last, sorted(names), err
-}
-
-// Retire deletes the manifests of all checkpoints but those to keep and those newer than all of them, then
-// the tables that no manifest left reaches and that are not in use or were those of a manifest deleted: what a
-// checkpoint has had and a later one has not, nobody needs any more. A manifest that cannot be read keeps
-// everything, and so does a term that is over.
-func (s *Store) Retire(ctx context.Context, keep []uint64, inUse func(table string) bool) error {
-	s.collecting.Lock()
-	defer s.collecting.Unlock()
-	// In this order: what needs a table that is not in use any more has been saved, so it is found afterwards.
-	// And what a later term writes, it writes after the head has been looked at.
-	tables, err := s.unused(ctx, inUse)
-	if err != nil {
-		return err
-	}
-	retained, retired, err := s.divide(ctx, keep)
-	if err != nil {
-		return err
-	}
-	tables = append(tables, s.tablesOf(ctx, retired)...)
-	slices.Sort(tables)
-	tables = slices.Compact(tables) // or what is both would be deleted twice
-	if err := s.ruling(ctx); err != nil {
-		return err
-	}
-	for _, name := range append(retired, checkpoint.Unreachable(retained, tables)...) {
-		if err := s.objects.Delete(ctx, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tablesOf are the tables of checkpoints that go. Of one that cannot be read, they are found when they are not spared
-// any longer.
-func (s *Store) tablesOf(ctx context.Context, manifests []string) (tables []string) {
-	for _, name := range manifests {
-		m, err := s.read(ctx, name)
-		if err != nil {
-			continue
-		}
-		for _, t := range m.Tables() {
-			tables = append(tables, t.Name)
-		}
-	}
-	return tables
-}
-
-// unused are the tables that are there and not in use.
-func (s *Store) unused(ctx context.Context, inUse func(table string) bool) (tables []string, err error) {
-	for o, err := range s.objects.List(ctx, checkpoint.TablePrefix) {
-		if err != nil {
-			return nil, err
-		}
-		if !inUse(o.Name) {
-			tables = append(tables, o.Name)
-		}
-	}
-	return tables, nil
-}
-
-// divide reads the manifests that stay, and names those that go.
-func (s *Store) divide(
-	ctx context.Context, keep []uint64,
-) (stay []*checkpoint.Manifest, leave []string, err error) {
-	for o, err := range s.objects.List(ctx, manifestPrefix) {
-		if err != nil {
-			return nil, nil, err
-		}
-		id, ok := numberOf(o.Name)
-		if !ok {
-			continue
-		}
-		outdated := slices.ContainsFunc(keep, func(k uint64) bool { return k > id })
-		if outdated && !slices.Contains(keep, id) {
-			leave = append(leave, o.Name)
-			continue
-		}
-		m, err := s.read(ctx, o.Name)
-		if err != nil {
-			return nil, nil, err
-		}
-		stay = append(stay, m)
-	}
-	return stay, leave, nil
-}
-
-// ruling makes sure that no later term has begun.
-func (s *Store) ruling(ctx context.Context) error {
-	now, err := Inspect(ctx, s.objects)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now.head.Term > s.head.Term {
-		return s.deposed(now.head)
-	}
-	return nil
 }

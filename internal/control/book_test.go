@@ -1,0 +1,107 @@
+package control
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/coordinator"
+	"github.com/aquifer-stream/aquifer/internal/operator"
+	"github.com/aquifer-stream/aquifer/internal/worker"
+)
+
+func newTestBook() *book { return newBook(graph("orders"), Job{}) }
+
+func TestTheGraphIsThatOfTheProgram(t *testing.T) {
+	want := []Operator{
+		{Name: "in", UID: "in", Parallelism: 2, Inputs: []Edge{}},
+		{Name: "count", UID: "c", Parallelism: 3, Inputs: []Edge{{"in", "hash"}}},
+		{Name: "out", UID: "out", Parallelism: 3, Inputs: []Edge{{"count", "forward"}}},
+	}
+	if got := newTestBook().read().Operators; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v\nwant\n%+v", got, want)
+	}
+}
+
+func TestTheLastCheckpointsAreTold(t *testing.T) {
+	b := newTestBook()
+	at := time.UnixMilli(1000)
+	b.step(coordinator.CheckpointStored{
+		Checkpoint: 1, Reason: "periodic", Duration: 1500 * time.Millisecond, Bytes: 10, NewBytes: 7,
+	}, at)
+	b.step(coordinator.CheckpointFailed{Checkpoint: 2, Err: errBroken}, at)
+	want := []Checkpoint{
+		{Checkpoint: 1, Time: 1000, Reason: "periodic", Seconds: 1.5, Bytes: 10, NewBytes: 7},
+		{Checkpoint: 2, Time: 1000, Error: "broken"},
+	}
+	j := b.read()
+	if !reflect.DeepEqual(j.Checkpoints, want) || j.StoredBytes != 10 {
+		t.Errorf("%+v", j)
+	}
+	for n := range uint64(30) {
+		b.step(coordinator.CheckpointStored{Checkpoint: n + 3}, at)
+	}
+	if all := b.read().Checkpoints; len(all) != remembered || all[0].Checkpoint != 17 || all[15].Checkpoint != 32 {
+		t.Errorf("%+v", all)
+	}
+}
+
+func TestTheLastFailuresAreToldWithTheirOperator(t *testing.T) {
+	b := newTestBook()
+	task := &worker.TaskError{Task: "count → out (2/3)", Err: errBroken}
+	b.step(coordinator.Started{}, time.UnixMilli(1))
+	b.step(coordinator.Restarting{Err: fmt.Errorf("wrapped: %w", task), After: 200 * time.Millisecond}, time.UnixMilli(5))
+	j := b.read()
+	want := []Failure{{Time: 5, Operator: "count → out (2/3)", Message: "wrapped: broken", PauseSeconds: 0.2}}
+	if !reflect.DeepEqual(j.Failures, want) || j.Restarts != 1 || j.Status != "restarting" {
+		t.Errorf("%+v", j)
+	}
+	for range 20 {
+		b.step(coordinator.Restarting{Err: errBroken}, time.UnixMilli(6))
+	}
+	if j := b.read(); len(j.Failures) != remembered || j.Restarts != 21 || j.Failures[0].Operator != "" {
+		t.Errorf("%+v", j)
+	}
+	b.step(coordinator.Restarting{Err: fmt.Errorf("%s", strings.Repeat("x", 1<<20))}, time.UnixMilli(7))
+	if n := len(b.read().Failures[remembered-1].Message); n != longestMessage {
+		t.Errorf("a message of %d bytes", n)
+	}
+}
+
+// counters are those of one subtask.
+func counters(b *book, node int, in, out, bytes int64) *worker.OperatorStats {
+	s := &worker.OperatorStats{Node: graph("orders").Nodes()[node], Stats: &operator.Stats{}}
+	s.RowsIn.Store(in)
+	s.RowsOut.Store(out)
+	s.StateBytes.Store(bytes)
+	return s
+}
+
+func TestProgressIsToldByOperator(t *testing.T) {
+	b := newTestBook()
+	b.step(coordinator.Resumed{Checkpoint: 4}, time.UnixMilli(1))
+	before := b.read()
+	b.step(coordinator.Progress{
+		Elapsed: time.Second, RowsRead: 100, RowsWritten: 30, Watermark: 77, StateBytes: 12, Keys: 3,
+		Operators: []*worker.OperatorStats{counters(b, 0, 0, 60, 0), counters(b, 0, 0, 40, 0), counters(b, 1, 100, 30, 12)},
+	}, time.UnixMilli(2))
+	j := b.read()
+	if j.ResumedFrom != 4 || j.RowsRead != 100 || j.RowsPerS != 100 || j.EventTime != 77 || !j.EventTimeKnown ||
+		j.MemoryBytes != 12 || j.Keys != 3 || j.RowsWritten != 30 {
+		t.Errorf("%+v", j)
+	}
+	in, count := j.Operators[0], j.Operators[1]
+	if in.RowsOut != 100 || count.RowsIn != 100 || count.RowsOut != 30 || count.MemoryBytes != 12 {
+		t.Errorf("%+v", j.Operators)
+	}
+	if before.Operators[0].RowsOut != 0 {
+		t.Error("what was told has changed")
+	}
+	b.step(coordinator.Progress{Elapsed: 2 * time.Second, RowsRead: 100, Watermark: flow.EndOfTime}, time.UnixMilli(3))
+	if j := b.read(); j.RowsPerS != 0 || j.EventTimeKnown || j.Operators[0].RowsOut != 0 {
+		t.Errorf("%+v", j)
+	}
+}

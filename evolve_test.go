@@ -62,6 +62,19 @@ func version[V any](
 	t *testing.T, store *mem.Store, sink *collected[string], touch func(*V, int64), round int, rounds ...[]int64,
 ) ([]string, error) {
 	t.Helper()
+	program := func(numbers KeyedStream[int64, int64]) Stream[string] {
+		return Process(numbers, "values", func() ProcessFunc[int64, string] { return &evolving[V]{touch: touch} })
+	}
+	return runRound(t, store, sink, RunOptions{}, round, rounds, program)
+}
+
+// runRound runs a program over one of the rounds of numbers, from the last checkpoint to the next, and returns what
+// came out. Numbers are keyed by what they are without their sign.
+func runRound(
+	t *testing.T, store *mem.Store, sink *collected[string], o RunOptions, round int, rounds [][]int64,
+	program func(KeyedStream[int64, int64]) Stream[string],
+) ([]string, error) {
+	t.Helper()
 	p, before := newPause(), len(sink.rows())
 	var steps []step[int64]
 	for i, numbers := range rounds {
@@ -73,12 +86,9 @@ func version[V any](
 	}
 	job := NewJob("evolving")
 	abs := func(n *int64) int64 { return max(*n, -*n) }
-	byNumber := KeyBy(From(job, "numbers", oneSplit(steps...)), abs)
-	values := Process(byNumber, "values", func() ProcessFunc[int64, string] { return &evolving[V]{touch: touch} })
-	To(values, "out", sink)
-	_, err := job.Run(t.Context(), RunOptions{
-		Parallelism: 2, CheckpointInterval: -1, Restarts: -1, Stop: p.stop, objects: store,
-	})
+	To(program(KeyBy(From(job, "numbers", oneSplit(steps...)), abs)), "out", sink)
+	o.Parallelism, o.CheckpointInterval, o.Restarts, o.Stop, o.objects = 2, -1, -1, p.stop, store
+	_, err := job.Run(t.Context(), o)
 	return sorted(sink.rows()[before:]), err
 }
 

@@ -24,7 +24,7 @@ import (
 const (
 	// ExitDone: all input has been processed.
 	ExitDone = 0
-	// ExitFailed: the job failed for good.
+	// ExitFailed: the job failed for good, or, of a plan: a restore would lose state or cannot be made.
 	ExitFailed = 1
 	// ExitUsage: wrong usage or configuration; nothing has been touched.
 	ExitUsage = 2
@@ -38,7 +38,7 @@ const (
 func Main(build func(*Job) error) {
 	name := filepath.Base(os.Args[0])
 	var o RunOptions
-	var asJSON bool
+	var asJSON, planOnly bool
 	command := &cobra.Command{
 		Use:   name,
 		Short: "Run the job " + name,
@@ -52,6 +52,9 @@ func Main(build func(*Job) error) {
 			if err := build(job); err != nil {
 				return err
 			}
+			if planOnly {
+				return job.PrintRestore(c.Context(), o, asJSON, os.Stdout)
+			}
 			result, err := RunUntilSignal(c.Context(), job, o, os.Stderr)
 			if asJSON {
 				err = errors.Join(err, json.NewEncoder(os.Stdout).Encode(result))
@@ -60,6 +63,7 @@ func Main(build func(*Job) error) {
 		},
 	}
 	o.AddFlags(command.Flags())
+	AddPlanFlag(command.Flags(), &planOnly)
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON object about the run on standard output at its end")
 	os.Exit(Execute(command, os.Stderr))
 }
@@ -141,7 +145,10 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 		"checkpoints that may fail in a row before the job does")
 	f.IntVar(&o.Retain, "retain", d.Retain, "checkpoints to keep")
 	f.Uint64Var(&o.From, "from", 0, "restore this checkpoint or savepoint instead of the latest")
+	f.BoolVar(&o.AllowDroppedState, "allow-dropped-state", false,
+		"lose state for good that the checkpoint has and the program does not")
 	f.IntVar(&o.Restarts, "restarts", d.Restarts, "restarts in a row before a failing job gives up (negative: none)")
+	f.DurationVar(&o.RestartDelay, "restart-delay", 0, "pause before each restart (0: from 100ms, doubling, to 30s)")
 	f.Int64Var(&o.Memory, "memory", 0,
 		"bound on the memory of the process in bytes; state beyond it is read from --state when it is needed (0: none)")
 	f.StringVar(&o.Cache, "cache", "", "directory for a disk cache of what is in --state (default: none)")

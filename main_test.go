@@ -121,7 +121,7 @@ func TestEachFlagSetsItsOption(t *testing.T) {
 		"--checkpoint-timeout 2s --tolerate-failures 4 --retain 5 --from 6 --restarts 7 --memory 8 --flush-after 9ms " +
 		"--unaligned-after 3s --cache /d --cache-size 10 --cache-keep-free 11 --accept-loss --metrics :0 " +
 		"--metrics-credentials /c --log text " +
-		"--control /x.sock"))
+		"--control /x.sock --allow-dropped-state --restart-delay 12s"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +135,7 @@ func TestEachFlagSetsItsOption(t *testing.T) {
 		TolerateFailures: 4, Retain: 5, From: 6, Restarts: 7, Memory: 8,
 		Cache: "/d", CacheSize: 10, CacheKeepFree: 11, FlushAfter: 9 * time.Millisecond,
 		AcceptLoss: true, Metrics: ":0", MetricsCredentials: "/c", Control: "/x.sock",
+		AllowDroppedState: true, RestartDelay: 12 * time.Second,
 	}
 	if !reflect.DeepEqual(o, want) {
 		t.Errorf("%+v, want %+v", o, want)

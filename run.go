@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"runtime"
 	"time"
 
@@ -47,9 +48,15 @@ type RunOptions struct {
 	Retain int
 	// From restores the given retained checkpoint, or savepoint, instead of the latest.
 	From uint64
-	// Restarts is how many times in a row a failed job is restarted from its last checkpoint, with
-	// exponential backoff, before it gives up; default 10, negative for never.
+	// AllowDroppedState lets go of state for good that the checkpoint has and the program does not: of operators with
+	// a uid that is gone, and states that their operators do not declare. Without it they are refused, by name.
+	AllowDroppedState bool
+	// Restarts is how many times in a row a failed job is restarted from its last checkpoint, before
+	// it gives up; default 10, negative for never. Five minutes without a failure make it forget those before.
 	Restarts int
+	// RestartDelay is the pause before each restart; default: one that doubles with each failure in a row, from 100 ms
+	// to 30 s, less up to a fifth of it by chance.
+	RestartDelay time.Duration
 	// Memory bounds the memory of the process in bytes; zero for no bound. Keyed state that does not fit is read from
 	// State when it is needed. The garbage collector is told the bound while the job runs, unless GOMEMLIMIT is set.
 	// Below some 256 MiB a process takes more than its bound.
@@ -92,6 +99,9 @@ type RunOptions struct {
 	objects objstore.Store // instead of State, in tests
 }
 
+// Failure is one that ended the tasks of a run; what followed it is a restart, or the end of the run.
+type Failure = coordinator.Failure
+
 // Result says how a run ended.
 type Result struct {
 	// Finished is true when all input has been processed; false when the job was stopped.
@@ -108,6 +118,9 @@ type Result struct {
 	RowsRead int64 `json:"rows_read"`
 	// StateBytes is the size of the tables of the last checkpoint.
 	StateBytes int64 `json:"state_bytes"`
+	// Failures are the last 16 that ended the tasks, oldest first: those that a restart followed, and the one that ended
+	// the run.
+	Failures []Failure `json:"failures,omitempty"`
 	// Metrics are the numbers that the job told of itself at its end: docs/metrics.md explains them.
 	Metrics []Sample `json:"-"`
 }
@@ -149,6 +162,9 @@ func (o RunOptions) validate() error {
 	if o.FlushAfter < 0 {
 		wrong = append(wrong, fmt.Errorf("flush after %v is negative", o.FlushAfter))
 	}
+	if o.RestartDelay < 0 {
+		wrong = append(wrong, fmt.Errorf("restart delay %v is negative", o.RestartDelay))
+	}
 	if o.Memory < 0 {
 		wrong = append(wrong, fmt.Errorf("memory %d bytes is negative", o.Memory))
 	}
@@ -171,10 +187,7 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 	if err := o.validate(); err != nil {
 		return Result{}, err
 	}
-	physical, err := plan.Compile(&j.graph, plan.Options{
-		Parallelism: o.Parallelism, MaxParallelism: o.MaxParallelism, AcceptLoss: o.AcceptLoss,
-		Overtake: o.UnalignedAfter != 0,
-	})
+	physical, err := o.compile(&j.graph)
 	if err != nil {
 		return Result{}, err
 	}
@@ -191,6 +204,14 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 	}
 	result, err := o.run(ctx, physical)
 	return result, w.end(result, c.end(result, err))
+}
+
+// compile plans a job.
+func (o RunOptions) compile(g *plan.Graph) (*plan.Physical, error) {
+	return plan.Compile(g, plan.Options{
+		Parallelism: o.Parallelism, MaxParallelism: o.MaxParallelism, AcceptLoss: o.AcceptLoss,
+		Overtake: o.UnalignedAfter != 0,
+	})
 }
 
 // run runs a job that has been planned.
@@ -210,7 +231,8 @@ func (o RunOptions) run(ctx context.Context, physical *plan.Physical) (Result, e
 		Cache:    diskcache.Config{Dir: o.Cache, Size: o.CacheSize, KeepFree: max(0, o.CacheKeepFree)},
 		OnCache:  o.Limits.setCache,
 		Interval: max(0, o.CheckpointInterval), Timeout: o.CheckpointTimeout,
-		Tolerated: max(0, o.TolerateFailures), Retain: o.Retain, From: o.From, Restarts: max(0, o.Restarts),
+		Tolerated: max(0, o.TolerateFailures), Retain: o.Retain, From: o.From, AllowDropped: o.AllowDroppedState,
+		Restarts: max(0, o.Restarts), RestartDelay: o.RestartDelay, Jitter: rand.Float64,
 		UnalignedAfter: o.Limits.unalignedAfter(o), FlushAfter: o.FlushAfter, Stop: o.Stop, Requests: o.Requests,
 		OnEvent: o.OnEvent,
 	})

@@ -16,8 +16,8 @@ func main() {
 		Short: "A stateful stream processor for Go programmers",
 		Long: `Aquifer is a stateful stream processor for Go programmers: a library, and this command.
 
-Exit codes: 0 done; 1 failed; 2 wrong usage or configuration, nothing has been touched; 3 interrupted after a last
-checkpoint, to be continued by starting it again.`,
+Exit codes: 0 done; 1 failed, or a restore that is planned would lose state; 2 wrong usage or configuration, nothing has
+been touched; 3 interrupted after a last checkpoint, to be continued by starting it again.`,
 		Example: `  aquifer quickstart
   aquifer nexmark q5 --events 10000000 --json
   aquifer bench state

@@ -19,7 +19,7 @@ func TestHelpShowsTheCommandsWithExamples(t *testing.T) {
 		{[]string{"help"}, []string{
 			"Examples:\n  aquifer quickstart\n  aquifer nexmark q5", "  aquifer checkpoint list DIR\n",
 			"  bench ", "  checkpoint ", "  nexmark ", "  quickstart ",
-			"Exit codes: 0 done; 1 failed; 2 wrong usage or configuration", "3 interrupted",
+			"Exit codes: 0 done; 1 failed, or a restore that is planned", "3 interrupted",
 		}},
 		{nil, []string{"Examples:", "Available Commands:"}},
 		{[]string{"help", "nexmark"}, []string{"Examples:\n  aquifer nexmark q5\n", "q0, q1, q2, q5", "--state"}},

@@ -37,6 +37,8 @@ type report struct {
 	Restarts             int     `json:"restarts"`
 	StateBytes           int64   `json:"state_bytes"`
 	Finished             bool    `json:"finished"`
+	// Failures are the last ones that a restart followed.
+	Failures []aquifer.Failure `json:"failures,omitempty"`
 	// Metrics are numbers by name{labels}, as docs/metrics.md lists them.
 	Metrics map[string]float64 `json:"metrics"`
 }
@@ -47,6 +49,7 @@ type nexmarkFlags struct {
 	run    aquifer.RunOptions
 	out    string
 	json   bool
+	plan   bool // only print what a restore would do
 }
 
 func nexmarkCommand() *cobra.Command {
@@ -76,6 +79,7 @@ into a directory as lines of text (--out DIR), exactly once.`,
 	flags.StringVar(&f.out, "out", "discard", "discard, hash or a directory")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object at the end")
 	f.run.AddFlags(flags)
+	aquifer.AddPlanFlag(flags, &f.plan)
 	return c
 }
 
@@ -87,6 +91,9 @@ func runNexmark(ctx context.Context, name string, f nexmarkFlags, stdout, stderr
 	out := nexmark.NewOutput(f.out)
 	job := aquifer.NewJob("nexmark-" + name)
 	q.Build(job, f.config, out)
+	if f.plan {
+		return job.PrintRestore(ctx, f.run, f.json, stdout)
+	}
 	begin, cpu := time.Now(), measure.CPUTime()
 	result, err := aquifer.RunUntilSignal(ctx, job, f.run, stderr)
 	if err != nil && !errors.Is(err, aquifer.ErrInterrupted) {
@@ -109,7 +116,7 @@ func newReport(q nexmark.Query, result aquifer.Result, out *nexmark.Output) repo
 		Query: q.Name, Events: result.RowsRead, Rows: rows, ResumedFrom: result.ResumedFrom,
 		CheckpointsCompleted: result.CheckpointsCompleted, CheckpointsFailed: result.CheckpointsFailed,
 		Restarts: result.Restarts, StateBytes: result.StateBytes, Finished: result.Finished,
-		Metrics: metric.Map(result.Metrics),
+		Failures: result.Failures, Metrics: metric.Map(result.Metrics),
 	}
 	if out.Hashed() {
 		text := nexmark.HashText(hash)

@@ -87,6 +87,7 @@ func (a *attempt) drive(ctx context.Context) error {
 		Interval: a.Interval.Milliseconds(), Timeout: a.Timeout.Milliseconds(), Tolerated: a.Tolerated,
 		Retain: a.Retain, Tasks: a.worker.Tasks(),
 	}, last, retained, now())
+	a.recovered(goesOnFrom(a.restored))
 	a.OnEvent(Started{a.number, goesOnFrom(a.restored), time.Since(a.opened)})
 	tasks := make(chan error, 1)
 	go func() { tasks <- a.worker.Run() }()

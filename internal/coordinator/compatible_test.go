@@ -123,7 +123,7 @@ func TestWhatAProgramMayChangeBetweenTwoRuns(t *testing.T) {
 		"an operator is added": {with(before, func(p *program) { p.count = "" }), before},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := compatible(c.now.plan(t), c.before.taken(t)); err != nil {
+			if err := compatible(c.now.plan(t), c.before.taken(t), false); err != nil {
 				t.Error(err)
 			}
 		})
@@ -157,11 +157,11 @@ func TestWhatAProgramMayNotChangeBetweenTwoRuns(t *testing.T) {
 		},
 		"the kind of a state": {
 			before, before.fn(counter[int64]{states: []string{"n"}, asMap: true}),
-			[]string{`operator "Count"`, `state "n" is a value in the checkpoint and a map in the program`},
+			[]string{`operator "Count"`, `state "n": it is a value in the checkpoint and a map in the program`},
 		},
 		"the name of a state": {
 			before, before.fn(counter[int64]{states: []string{"count"}}),
-			[]string{`operator "Count"`, `state "n"`, "that the program does not", "another uid"},
+			[]string{`operator "Count"`, `state "n"`, "that the program does not", "--allow-dropped-state"},
 		},
 		"timers are gone": {
 			before.fn(timed[int64]{counter[int64]{states: []string{"n"}}}), before,
@@ -181,11 +181,11 @@ func TestWhatAProgramMayNotChangeBetweenTwoRuns(t *testing.T) {
 		},
 		"the operator has no keyed state now": {
 			before, with(before, func(p *program) { p.keyed = nil }),
-			[]string{`operator "Count"`, "has keyed state in it but not in the program"},
+			[]string{`operator "Count"`, `the checkpoint has a state "n" that the program does not`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := compatible(c.now.plan(t), c.before.taken(t))
+			err := compatible(c.now.plan(t), c.before.taken(t), false)
 			mustSay(t, err, base.Config, append(c.says, "cannot go on from checkpoint 7")...)
 		})
 	}
@@ -211,25 +211,45 @@ func TestAllObjectionsToACheckpointAreToldAtOnce(t *testing.T) {
 	m.Operators = append(m.Operators, checkpoint.Operator{
 		UID: "gone", Name: "Gone", States: []checkpoint.State{{Name: "x", Kind: "value"}},
 	})
-	mustSay(t, compatible(now.plan(t), m), base.Config, "max parallelism to 128", `state "n"`, `operator "Gone"`)
+	mustSay(t, compatible(now.plan(t), m, false), base.Config, "max parallelism to 128", `state "n"`, `operator "Gone"`)
+}
+
+// What must be allowed is only the loss: a program that cannot read what it declares is refused all the same.
+func TestStateIsDroppedOnlyWhenThatIsAllowed(t *testing.T) {
+	ab := counting().fn(counter[int64]{states: []string{"a", "b"}})
+	m := ab.taken(t)
+	m.Operators = append(m.Operators, checkpoint.Operator{
+		UID: "gone", Name: "Gone", States: []checkpoint.State{{Name: "x", Kind: "value"}},
+	})
+	now := counting().fn(counter[int64]{states: []string{"a"}}).plan(t)
+	mustSay(t, compatible(now, m, false), base.Config, `operator "Gone"`, `state "b"`, "--allow-dropped-state")
+	if err := compatible(now, m, true); err != nil {
+		t.Error(err)
+	}
+	other := counting().fn(counter[string]{states: []string{"a"}}).plan(t)
+	err := compatible(other, m, true)
+	mustSay(t, err, base.Config, `state "a"`, "was written as int64")
+	if strings.Contains(err.Error(), "Gone") || strings.Contains(err.Error(), `"b"`) {
+		t.Errorf("%v", err)
+	}
 }
 
 // The uid is there, but whatever has it now cannot take what the checkpoint holds.
 func TestAnOperatorOfAnotherKindIsRefused(t *testing.T) {
 	for uid, says := range map[string]string{
-		"count": `operator "Was" is a source in it but not in the program`,
-		"out":   `operator "Was" is a source in it but not in the program`,
+		"count": `operator "Count" is a source in it but not in the program`,
+		"out":   `operator "Out" is a source in it but not in the program`,
 	} {
 		op := checkpoint.Operator{UID: uid, Name: "Was", Known: []string{"split"}}
 		m := &checkpoint.Manifest{Checkpoint: 7, MaxParallelism: 128, Operators: []checkpoint.Operator{op}}
 		now := with(counting(), func(p *program) { p.keyed = nil })
-		mustSay(t, compatible(now.plan(t), m), base.Config, says)
+		mustSay(t, compatible(now.plan(t), m, false), base.Config, says)
 	}
 	for _, sub := range []checkpoint.Subtask{{Committables: [][]byte{{1}}}, {SinkState: []byte{1}}} {
 		op := checkpoint.Operator{UID: "in", Name: "Was", Subtasks: []checkpoint.Subtask{sub}}
 		m := &checkpoint.Manifest{Checkpoint: 7, MaxParallelism: 128, Operators: []checkpoint.Operator{op}}
-		err := compatible(counting().plan(t), m)
-		mustSay(t, err, base.Config, `operator "Was" is a sink in it but not in the program`)
+		err := compatible(counting().plan(t), m, false)
+		mustSay(t, err, base.Config, `operator "In" is a sink in it but not in the program`)
 	}
 }
 
@@ -242,19 +262,19 @@ func TestAnOperatorThatLeavesSomethingBehindMayNotGo(t *testing.T) {
 		"nothing":         {checkpoint.Operator{Subtasks: make([]checkpoint.Subtask, 2)}, ""},
 		"a watermark":     {checkpoint.Operator{Subtasks: []checkpoint.Subtask{{Watermark: 9}}}, ""},
 		"declared states": {checkpoint.Operator{States: []checkpoint.State{{Name: "n"}}}, "has state"},
-		"splits":          {checkpoint.Operator{Known: []string{"a"}}, "has state"},
+		"splits":          {checkpoint.Operator{Known: []string{"a"}}, "has positions of a source"},
 		"output of a sink that is not committed": {
-			checkpoint.Operator{Subtasks: []checkpoint.Subtask{{}, {Committables: [][]byte{{1}}}}}, "has state",
+			checkpoint.Operator{Subtasks: []checkpoint.Subtask{{}, {Committables: [][]byte{{1}}}}}, "has output of a sink",
 		},
 		"the state of a sink": {
-			checkpoint.Operator{Subtasks: []checkpoint.Subtask{{SinkState: []byte{1}}}}, "has state",
+			checkpoint.Operator{Subtasks: []checkpoint.Subtask{{SinkState: []byte{1}}}}, "has output of a sink",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.op.UID, c.op.Name = "gone", "Gone"
 			m := counting().taken(t)
 			m.Operators = append(m.Operators, c.op)
-			err := compatible(counting().plan(t), m)
+			err := compatible(counting().plan(t), m, false)
 			if c.says == "" {
 				if err != nil {
 					t.Error(err)

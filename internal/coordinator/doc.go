@@ -9,5 +9,6 @@
 //     again at each start until it has succeeded.
 //   - Nothing is written before the restored checkpoint has been found readable and compatible with the
 //     program.
+//   - A failure is followed by a restart or by the end of the run, and is in the result.
 //   - Run returns after every goroutine it started has ended.
 package coordinator

@@ -49,8 +49,14 @@ type Config struct {
 	Tolerated, Retain int
 	// From is the checkpoint to restore; zero for the latest.
 	From uint64
+	// AllowDropped lets go of state that the checkpoint has and the program does not.
+	AllowDropped bool
 	// Restarts is how often in a row a failed job is started again.
 	Restarts int
+	// RestartDelay is the pause before each restart; zero for one that doubles. Jitter is a number in [0,1) that makes
+	// those shorter by chance; nil for none.
+	RestartDelay time.Duration
+	Jitter       func() float64
 	// FlushAfter bounds how long a row waits for its batch to fill.
 	FlushAfter time.Duration
 	// Stop, when closed, ends the job after a checkpoint.
@@ -67,6 +73,8 @@ type Result struct {
 	ResumedFrom, LastCheckpoint                       uint64
 	CheckpointsCompleted, CheckpointsFailed, Restarts int
 	RowsRead, StateBytes                              int64
+	// Failures are the last ones, oldest first.
+	Failures []Failure
 	// Metrics are the samples of the last attempt at its end.
 	Metrics []metric.Sample
 }
@@ -86,10 +94,6 @@ const (
 	// fewReads are always possible; readerBytes is about what one that is under way takes: 100 KiB for its goroutine,
 	// iterator and block, the rest for a connection and a chunk of the cache on disk.
 	fewReads, readerBytes = 64, 256 << 10
-	// A restart that is followed by this much undisturbed time is forgotten.
-	forgiveAfter = 5 * time.Minute
-	firstBackoff = 100 * time.Millisecond
-	maxBackoff   = 30 * time.Second
 )
 
 // run is a job being run.
@@ -216,7 +220,7 @@ func (r *run) open(ctx context.Context) (m *checkpoint.Manifest, err error) {
 		return nil, err
 	}
 	if m != nil {
-		if err := compatible(r.Plan, m); err != nil {
+		if err := compatible(r.Plan, m, r.AllowDropped); err != nil {
 			return nil, err
 		}
 		r.result.ResumedFrom, r.result.LastCheckpoint = m.Checkpoint, m.Checkpoint
@@ -235,7 +239,7 @@ func (r *run) open(ctx context.Context) (m *checkpoint.Manifest, err error) {
 // attempts runs the job again and again until it ends or has failed too often. A job that is stopped in the pause
 // after a failure ends with that failure: there was no last checkpoint.
 func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
-	failures := 0
+	strategy := restarts{most: r.Restarts, delay: r.RestartDelay, jitter: r.Jitter}
 	for n := 1; ; n++ {
 		started := time.Now()
 		r.again = false
@@ -246,14 +250,11 @@ func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
 		if err == nil || ctx.Err() != nil || r.over {
 			return err
 		}
-		if time.Since(started) > forgiveAfter {
-			failures = 0
-		}
-		final := base.KindOf(err) != base.Failed || errors.Is(err, store.ErrDeposed)
-		if failures++; failures > r.Restarts || final {
+		r.failed(err)
+		pause, again := strategy.failed(time.Since(started))
+		if final := base.KindOf(err) != base.Failed || errors.Is(err, store.ErrDeposed); final || !again {
 			return err
 		}
-		pause := min(firstBackoff<<min(failures-1, 20), maxBackoff)
 		r.result.Restarts++
 		r.retell()
 		r.OnEvent(Restarting{err, pause})

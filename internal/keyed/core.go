@@ -19,6 +19,8 @@ type core struct {
 	// time is what time it is, in milliseconds since 1970; expiring are the states that go by it.
 	time     int64
 	expiring []expiring
+	// dropped are states of the tables below that the program does not have, and that no snapshot has deleted yet.
+	dropped []uint32
 	// visited are slots made to look at what may have expired, which nobody else has asked for.
 	visited map[Slot]struct{}
 	// alone is set while user code's reads must not give the turn away; kept counts, by slot, who needs all that memory

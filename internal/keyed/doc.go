@@ -54,6 +54,8 @@
 //   - Changes are written in the order of table keys: operator, key group, state, then what the state is keyed
 //     by.
 //   - Timers that have fired are deleted below as a range of times: only what was set in the epoch is alive in it.
+//   - A state below that the program does not declare is never read, and deleted by the first snapshot that is
+//     written.
 //   - Only what the tables below have is evicted: what changed in an epoch stays until its snapshot can be read
 //     there. So memory goes beyond the limit by what is not written, and by a page for each part.
 //   - What memory has goes before what is below, a tombstone included. A pane made again after a drop is not

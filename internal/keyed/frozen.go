@@ -46,6 +46,7 @@ func (s *Store[K]) Freeze() *Frozen {
 	for _, t := range s.states {
 		f.states = append(f.states, t.freeze())
 	}
+	f.states = append(f.states, s.freezeDropped()...)
 	slices.SortFunc(f.states, func(a, b frozenState) int { return int(int64(a.state()) - int64(b.state())) })
 	s.waiting = append(s.waiting, reclaim{f, s.cleared})
 	s.cleared, s.dirtied = nil, amount{}
@@ -97,8 +98,7 @@ func (f *Frozen) writeRanges(w Writer) error {
 	for part := range f.parts {
 		for _, s := range f.states {
 			for _, r := range s.ranges() {
-				start := appendOrdered(f.core.prefix(nil, part, s.state()), r.start)
-				end := appendOrdered(f.core.prefix(nil, part, s.state()), r.end)
+				start, end := f.bounds(part, s.state(), r)
 				if err := w.DeleteRange(start, end); err != nil {
 					return err
 				}
@@ -106,6 +106,15 @@ func (f *Frozen) writeRanges(w Writer) error {
 		}
 	}
 	return nil
+}
+
+// bounds are the table keys of a range.
+func (f *Frozen) bounds(part int, state uint32, r span) (start, end []byte) {
+	start = f.core.prefix(nil, part, state)
+	if r == everything {
+		return start, after(start)
+	}
+	return appendOrdered(start, r.start), appendOrdered(f.core.prefix(nil, part, state), r.end)
 }
 
 // Release gives the changes back to the store, as changes of its present epoch: nothing is lost when a

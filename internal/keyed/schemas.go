@@ -20,31 +20,66 @@ func (s *Store[K]) States() []StateInfo {
 // KeySchema is the schema of the key.
 func (s *Store[K]) KeySchema() string { return s.codec.Schema() }
 
-// SetWriterSchemas says what the tables below were written with. It refuses what this program cannot read.
+// SetWriterSchemas says what the tables below were written with. It refuses what this program cannot read. States
+// that it does not declare are dropped: the next snapshot deletes them.
 func (s *Store[K]) SetWriterSchemas(key string, states []StateInfo) error {
-	if key != s.codec.Schema() {
-		return base.Errorf(base.Config, "operator %q: the checkpoint's keys are %s, the program's %s",
-			s.Name, key, s.codec.Schema())
+	if err := s.FitsKey(key); err != nil {
+		return base.Errorf(base.Config, "operator %q: %w", s.Name, err)
 	}
 	for _, w := range states {
-		t := s.state(w.Name)
-		if t == nil {
-			return base.Errorf(base.Config, "operator %q: the checkpoint has a state %q that the program does not: "+
-				"declare it, or give the operator another uid to begin without state", s.Name, w.Name)
+		if s.state(w.Name) == nil {
+			s.abandon(w.Name)
+			continue
 		}
-		if t.info().Kind != w.Kind {
-			return base.Errorf(base.Config, "operator %q: state %q is a %s in the checkpoint and a %s in the program",
-				s.Name, w.Name, w.Kind, t.info().Kind)
-		}
-		older := w.Older
-		if w.Schema != t.info().Schema {
-			older = append(slices.Clone(w.Older), w.Schema)
-		}
-		if err := t.accept(older); err != nil {
+		if err := s.Fits(w); err != nil {
 			return base.Errorf(base.Config, "operator %q: state %q: %w", s.Name, w.Name, err)
 		}
 	}
 	return nil
+}
+
+// FitsKey says why keys with a schema cannot be read, if they cannot. An empty one is of what had no keys.
+func (s *Store[K]) FitsKey(key string) error {
+	if key != "" && key != s.codec.Schema() {
+		return fmt.Errorf("the checkpoint's keys are %s, the program's %s", key, s.codec.Schema())
+	}
+	return nil
+}
+
+// Fits prepares for what tables below have of a state, or says why that cannot be read. A state that this program
+// does not declare fits, unless one that it declares would take its entries for its own.
+func (s *Store[K]) Fits(w StateInfo) error {
+	t := s.state(w.Name)
+	if t == nil {
+		return s.apart(w.Name)
+	}
+	if t.info().Kind != w.Kind {
+		return fmt.Errorf("it is a %s in the checkpoint and a %s in the program: give the new one another name",
+			w.Kind, t.info().Kind)
+	}
+	older := w.Older
+	if w.Schema != t.info().Schema {
+		older = append(slices.Clone(w.Older), w.Schema)
+	}
+	return t.accept(older)
+}
+
+// apart refuses a state whose name has the hash of another's.
+func (c *core) apart(name string) error {
+	for _, t := range c.states {
+		if stateID(t.info().Name) == stateID(name) {
+			return fmt.Errorf("its name has the same hash as that of state %q: rename that one", t.info().Name)
+		}
+	}
+	return nil
+}
+
+// ValueSchema is the part of a state's schema that may change: that of its values.
+func ValueSchema(schema string) string {
+	if _, value, ok := strings.Cut(schema, arrow); ok {
+		return value
+	}
+	return schema
 }
 
 // joinSchemas is the schema of a state that is keyed by more than the key.

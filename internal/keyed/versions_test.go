@@ -149,7 +149,6 @@ func TestWhatTheProgramCannotReadIsRefused(t *testing.T) {
 		want    string
 		declare func(Registry) error
 	}{
-		{`"v" that the program does not`, func(Registry) error { return nil }},
 		{"is a value in the checkpoint and a list", func(r Registry) error {
 			_, err := NewList[first](r, "v")
 			return err

@@ -147,19 +147,5 @@ func (w *Sweep) Finish(ctx context.Context) error {
 		return nil
 	}
 	s.sweeps.compacted.Add(1)
-	return s.compact(ctx)
-}
-
-// compact takes all that the shard has to the bottom of its tree. If it fails, Metrics and the next Ingest say so as
-// of any compaction, and a later sweep tries again.
-func (s *Shard) compact(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(s.files.ctx, cancel)()
-	s.turns.reading()
-	return s.use(func() (err error) {
-		defer s.recovered(&err)
-		_ = s.db.Compact(ctx, s.r.Start, s.r.End, false)
-		return ctx.Err()
-	})
+	return s.Compact(ctx)
 }

@@ -100,7 +100,7 @@ func TestASweepFindsWhatHasExpiredInMergedTablesToo(t *testing.T) {
 	for i := range 3 {
 		a.take(keys[1000*i:1000*i+1000], allAt(int64(10+i)))
 	}
-	must(t, a.compact(t.Context()))
+	must(t, a.Compact(t.Context()))
 	if got := a.sweep(11); !slices.Equal(got, keys[:2000]) {
 		t.Errorf("%d keys are found, 2000 have expired", len(got))
 	}
@@ -165,7 +165,7 @@ func TestASweepReadsWhatMayHaveExpiredOnly(t *testing.T) {
 func TestTheSpaceOfWhatWasDeletedIsFreedByTheNextSweep(t *testing.T) {
 	a, keys := newAging(t), numbered(20_000)
 	a.take(keys, allAt(10))
-	must(t, a.compact(t.Context())) // to the bottom
+	must(t, a.Compact(t.Context())) // to the bottom
 	before := a.Metrics().Bytes
 	if got := a.sweep(10); len(got) != len(keys) {
 		t.Fatalf("%d keys are found", len(got))
@@ -203,7 +203,7 @@ func TestASweepEndsWithItsContextAndWithTheShard(t *testing.T) {
 	if _, err := a.Sweep(9, all).Next(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("with its context: %v", err)
 	}
-	if err := a.compact(ctx); !errors.Is(err, context.Canceled) {
+	if err := a.Compact(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("a compaction with its context: %v", err)
 	}
 	must(t, a.Close())

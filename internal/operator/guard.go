@@ -10,9 +10,9 @@ import (
 
 // UserError is a failure of user code: an error that it returned, or a panic.
 type UserError struct {
-	// Operator names the operator, Subtask the instance of it.
-	Operator string
-	Subtask  int
+	// UID and Operator identify and name the operator, Subtask is the instance of it.
+	UID, Operator string
+	Subtask       int
 	// Key is the key being processed as Go prints it, or empty.
 	Key string
 	// Time is the event time of the record or timer, or flow.NoTime.
@@ -44,7 +44,7 @@ func (e *UserError) Unwrap() error { return e.Err }
 
 // userError describes err as that of the operator's function, at a key (nil for none) and time.
 func (e *Env) userError(err error, key any, at int64) error {
-	u := &UserError{Operator: e.Name, Subtask: e.Subtask, Time: at, Err: err}
+	u := &UserError{UID: e.UID, Operator: e.Name, Subtask: e.Subtask, Time: at, Err: err}
 	if key != nil {
 		u.Key = fmt.Sprintf("%v", key)
 	}

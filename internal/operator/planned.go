@@ -14,8 +14,15 @@ type Planned struct {
 	Describe func() (key string, states []checkpoint.State, err error)
 	// Expiring are the states with a time-to-live, and the least of these; zero if there are none.
 	Expiring func() (states []uint32, ttl time.Duration, err error)
-	// Check refuses state that was written with schemas which the operator cannot read.
-	Check func(*Restored) error
+	// Check holds the schemas that state was written with against the operator's.
+	Check func(key string, states []checkpoint.State) (Fit, error)
+}
+
+// Fit says why an operator cannot read what a checkpoint has of it: its keys, and each of its states, in the order of
+// the checkpoint; nil for what it can read, or does not declare.
+type Fit struct {
+	Key    error
+	States []error
 }
 
 // planned asks a store that is never used, in which declare has declared the operator's states.
@@ -45,12 +52,16 @@ func planned[K comparable](name string, declare func(*stateOf[K]) error) *Planne
 			}
 			return s.store.Expiring(), s.store.TTL(), nil
 		},
-		Check: func(r *Restored) error {
+		Check: func(key string, states []checkpoint.State) (f Fit, err error) {
 			s, err := open()
 			if err != nil {
-				return err
+				return f, err
 			}
-			return s.store.SetWriterSchemas(r.Key, stateInfos(r.States))
+			f.Key = s.store.FitsKey(key)
+			for _, w := range stateInfos(states) {
+				f.States = append(f.States, s.store.Fits(w))
+			}
+			return f, nil
 		},
 	}
 }

@@ -303,17 +303,24 @@ func TestEachKeyGoesOnInOneSubtask(t *testing.T) {
 }
 
 func TestStateOfAnotherTypeIsRefused(t *testing.T) {
-	for _, r := range []*Restored{
-		{Key: "int64", States: []checkpoint.State{{Name: "count", Kind: "value", Schema: "int64"}}},
-		{Key: "string", States: []checkpoint.State{{Name: "count", Kind: "value", Schema: "what is this"}}},
-	} {
-		if err := plannedTally().Check(r); err == nil {
-			t.Errorf("%+v was accepted", r)
-		}
-	}
 	key, states, err := plannedTally().Describe()
 	must(t, err)
-	must(t, plannedTally().Check(&Restored{Key: key, States: states}))
+	one := func(schema string) []checkpoint.State {
+		return []checkpoint.State{{Name: "gone", Kind: "value"}, {Name: "count", Kind: "value", Schema: schema}}
+	}
+	fit, err := plannedTally().Check("int64", one(`{"kind":"int64"}`))
+	must(t, err)
+	if fit.Key == nil || fit.States[0] != nil || fit.States[1] != nil {
+		t.Errorf("keys of another type: %+v", fit)
+	}
+	fit, err = plannedTally().Check(key, one("what is this"))
+	must(t, err)
+	if fit.Key != nil || fit.States[0] != nil || fit.States[1] == nil {
+		t.Errorf("a state of another type: %+v", fit)
+	}
+	fit, err = plannedTally().Check(key, states)
+	must(t, err)
+	must(t, errors.Join(append(fit.States, fit.Key)...))
 	var names []string
 	for _, s := range states {
 		names = append(names, s.Name)
@@ -329,7 +336,8 @@ func TestAFunctionThatCannotBeOpenedFailsThePlanAndTheTask(t *testing.T) {
 	must(t, d.Close())
 	_, _, err := plannedWith(errBroken).Describe()
 	mustSay(t, err, `operator "count"`, "broken")
-	mustSay(t, plannedWith(errBroken).Check(&Restored{}), "broken")
+	_, err = plannedWith(errBroken).Check("", nil)
+	mustSay(t, err, "broken")
 }
 
 func plannedWith(err error) *Planned {

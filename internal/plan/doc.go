@@ -10,4 +10,6 @@
 //   - A keyed operator is the head of its chain, so that what waits in front of it can be re-routed.
 //   - The uid of an operator with state decides which state it gets back: uids are unique in a job.
 //   - Planning the same program twice gives the same plan.
+//   - What a restore would do is known before anything is touched, and nothing of a checkpoint is lost that is not
+//     named.
 package plan

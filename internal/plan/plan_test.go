@@ -29,7 +29,7 @@ func end(g *Graph, name string, inputs ...Edge) *Node {
 
 func forward(n *Node) Edge        { return Edge{From: n} }
 func side(n *Node, port int) Edge { return Edge{From: n, Port: port} }
-func keyed(n *Node) Edge          { return Edge{From: n, Exchange: operator.Hash} }
+func stateful(n *Node) Edge       { return Edge{From: n, Exchange: operator.Hash} }
 func (n *Node) by(subtasks int) *Node {
 	n.Parallelism = subtasks
 	return n
@@ -73,10 +73,10 @@ var chainings = []struct {
 		end(g, "to", forward(add(g, "map", forward(add(g, "from")))))
 	}, "2[from map to]"},
 	{"a key-by begins a task", func(g *Graph) {
-		end(g, "to", forward(add(g, "sum", keyed(add(g, "from")))))
+		end(g, "to", forward(add(g, "sum", stateful(add(g, "from")))))
 	}, "2[from] 2[sum to] from#sum"},
 	{"a key-by begins a task also where there is one subtask", func(g *Graph) {
-		end(g, "to", forward(add(g, "sum", keyed(add(g, "from").by(1))).by(1))).by(1)
+		end(g, "to", forward(add(g, "sum", stateful(add(g, "from").by(1))).by(1))).by(1)
 	}, "1[from] 1[sum to] from#sum"},
 	{"a change of parallelism begins a task", func(g *Graph) {
 		end(g, "to", forward(add(g, "map", forward(add(g, "from"))).by(3))).by(3)
@@ -134,7 +134,7 @@ func TestAChainIsCalledByTheNamesOfItsOperators(t *testing.T) {
 func TestConsumersOfAnOutputAreThoseOfItsPort(t *testing.T) {
 	g := &Graph{}
 	from := add(g, "from")
-	end(g, "sum", keyed(from))
+	end(g, "sum", stateful(from))
 	end(g, "both", forward(from), side(from, 1))
 	end(g, "twice", forward(from), forward(from))
 	p := compile(t, g, twoOf)
@@ -152,7 +152,7 @@ func TestConsumersOfAnOutputAreThoseOfItsPort(t *testing.T) {
 
 func TestAProgramCanBePlannedAgain(t *testing.T) {
 	g := &Graph{}
-	end(g, "to", forward(add(g, "sum", keyed(add(g, "from").by(3)))))
+	end(g, "to", forward(add(g, "sum", stateful(add(g, "from").by(3)))))
 	if a, b := show(compile(t, g, twoOf)), show(compile(t, g, twoOf)); a != b {
 		t.Errorf("planned as %q, then as %q", a, b)
 	}
@@ -184,7 +184,7 @@ func TestAPlanStaysAsItIsWhenTheProgramGrows(t *testing.T) {
 
 func TestUIDsAreThoseOfTheProgram(t *testing.T) {
 	g := &Graph{}
-	sum := add(g, "sum", keyed(add(g, "from")))
+	sum := add(g, "sum", stateful(add(g, "from")))
 	sum.UID = "totals"
 	end(g, "to", forward(sum))
 	for _, parallelism := range []int{1, 2, 8} {
@@ -273,7 +273,7 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 	from := add(g, "from").by(-1)
 	from.Source.NotReplayable = "it is a pipe"
 	add(g, "map", forward(from))
-	add(g, "other", keyed(from)).UID = "map"
+	add(g, "other", stateful(from)).UID = "map"
 	_, err = Compile(g, Options{Parallelism: 7, MaxParallelism: 0})
 	if err == nil {
 		t.Fatal("no mistake was found")

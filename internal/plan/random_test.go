@@ -114,7 +114,7 @@ func TestRandomGraphsAreCutIntoChainsAndExchanges(t *testing.T) {
 
 func TestTheCheckOfPlansFindsPlantedBugs(t *testing.T) {
 	g := &Graph{}
-	sum := add(g, "sum", keyed(add(g, "map", forward(add(g, "from")))))
+	sum := add(g, "sum", stateful(add(g, "map", forward(add(g, "from")))))
 	end(g, "to", forward(sum))
 	type nodes = []*Node
 	for name, plant := range map[string]func(chains []*Chain, of nodes){

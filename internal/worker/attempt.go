@@ -66,7 +66,8 @@ type Attempt struct {
 	persister *persister
 	flights   *flights
 	sweeps    []*sweep
-	turn      chan struct{} // of the sweeps
+	purges    []*purge
+	turn      chan struct{} // of the sweeps and purges
 	garbage   garbage
 	named     atomic.Int64
 	expected  atomic.Int64 // when the next barrier is, in Unix milliseconds; 0 for never
@@ -129,22 +130,32 @@ func (a *Attempt) Run() error {
 	ctx := a.ctx
 	var group sync.WaitGroup
 	var failed firstError
+	fail := func(err error) {
+		failed.set(err)
+		a.cancel(err)
+	}
 	run := func(f func(context.Context) error) {
 		group.Go(func() {
 			if err := unfinished(ctx, f(ctx)); err != nil {
-				failed.set(err)
-				a.cancel(err)
+				fail(err)
 			}
 		})
 	}
-	for _, t := range a.tasks {
-		run(func(ctx context.Context) error { return ofTask(t.Name, unfinished(ctx, t.Run(ctx))) })
+	for id, t := range a.tasks {
+		group.Go(func() {
+			if err := unfinished(ctx, t.Run(ctx)); err != nil {
+				fail(a.taskError(id, err))
+			}
+		})
 	}
 	run(a.persister.run)
 	run(a.flights.run)
 	run(a.warm)
 	for _, s := range a.sweeps {
 		run(s.run)
+	}
+	for _, p := range a.purges {
+		run(p.run)
 	}
 	for _, p := range a.pools {
 		run(p.run)

@@ -266,20 +266,29 @@ func (b *builder) env(n *plan.Node) (*operator.Env, error) {
 		env.Splits = b.pools[n.ID]
 	}
 	if n.Keyed != nil {
-		s, err := b.openShard(n, len(b.tasks), env.Groups, env.Restored)
-		if err != nil {
+		if err := b.keyed(n, env, told); err != nil {
 			return nil, err
 		}
-		told.shard = s
-		env.Below, env.MaxDirty, env.Barrier = s, b.MaxDirty, b.nextBarrier
-		states, ttl, err := n.Keyed.Expiring()
-		if err != nil {
-			return nil, err
-		}
-		if ttl > 0 {
-			env.Expired = b.newSweep(s, rangesOf(n.UID, env.Groups, states), ttl).found
-		}
-		env.WriteOut = func(snapshot operator.StateSnapshot) { b.persister.add(writing{shard: s, snapshot: snapshot}) }
 	}
 	return env, nil
+}
+
+// keyed adds the place of keyed state.
+func (b *builder) keyed(n *plan.Node, env *operator.Env, told *OperatorStats) error {
+	s, err := b.openShard(n, len(b.tasks), env.Groups, env.Restored)
+	if err != nil {
+		return err
+	}
+	told.shard = s
+	env.Below, env.MaxDirty, env.Barrier = s, b.MaxDirty, b.nextBarrier
+	states, ttl, err := n.Keyed.Expiring()
+	if err != nil {
+		return err
+	}
+	if ttl > 0 {
+		env.Expired = b.newSweep(s, rangesOf(n.UID, env.Groups, states), ttl).found
+	}
+	env.WriteOut = func(snapshot operator.StateSnapshot) { b.persister.add(writing{shard: s, snapshot: snapshot}) }
+	s.purge, err = b.newPurge(s, n, env.Restored)
+	return err
 }

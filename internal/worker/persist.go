@@ -145,6 +145,7 @@ func (p *persister) writeSet(ctx context.Context, number int64, batch []writing)
 			return fmt.Errorf("operator %q: %w", w.shard.uid, err)
 		}
 		w.snapshot.Written()
+		w.shard.purge.wrote()
 		w.shard.written = number
 		if w.part == nil {
 			continue

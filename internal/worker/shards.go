@@ -22,6 +22,7 @@ type shard struct {
 	task    int
 	keys    lsm.Range
 	written int64 // the last set of tables that it has
+	purge   *purge
 
 	meter meter
 	waits metric.Times // of the task, for state

@@ -68,12 +68,12 @@ func (w *sweep) once(ctx context.Context) error {
 	s := w.shard.Sweep(time.Now().UnixMilli(), w.ranges...)
 	for {
 		var keys [][]byte
-		err := w.alone(ctx, func() (err error) { keys, err = s.Next(ctx); return err })
+		err := alone(ctx, w.turn, func() (err error) { keys, err = s.Next(ctx); return err })
 		if err != nil {
 			return err
 		}
 		if len(keys) == 0 {
-			return w.alone(ctx, func() error { return s.Finish(ctx) })
+			return alone(ctx, w.turn, func() error { return s.Finish(ctx) })
 		}
 		select {
 		case w.found <- keys:
@@ -83,13 +83,13 @@ func (w *sweep) once(ctx context.Context) error {
 	}
 }
 
-// alone calls f when no other sweep reads.
-func (w *sweep) alone(ctx context.Context, f func() error) error {
+// alone calls f when no other sweep or purge reads.
+func alone(ctx context.Context, turn chan struct{}, f func() error) error {
 	select {
-	case w.turn <- struct{}{}:
+	case turn <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-w.turn }()
+	defer func() { <-turn }()
 	return f()
 }

@@ -9,7 +9,7 @@ build:
 
 test: lint
 	$(GO) test ./...
-	$(GO) test -race -short $(RACE)
+	$(GO) test -race -short -timeout 25m $(RACE)
 
 race:
 	$(GO) test -race $(RACE)

@@ -18,10 +18,10 @@ import (
 	"github.com/aquifer-stream/aquifer/state"
 )
 
-// passed is a number that a first function has given its place among those of its key.
+// passed is a number that a first function has given its place among those of its key; less than zero for a timer.
 type passed struct{ N, Key, Place int64 }
 
-// giver numbers the rows of a key.
+// giver numbers the rows and timers of a key. There is a timer for each row.
 type giver struct{ given state.Value[int64] }
 
 func (g *giver) Open(s *state.Scope) (err error) {
@@ -30,8 +30,16 @@ func (g *giver) Open(s *state.Scope) (err error) {
 }
 
 func (g *giver) Process(ctx *Context, n *int64, out Collector[passed]) error {
+	return errors.Join(g.give(ctx, *n, out), ctx.RegisterEventTimer(*n))
+}
+
+func (g *giver) OnTimer(ctx *Context, _ Timer, out Collector[passed]) error {
+	return g.give(ctx, -1-ctx.Time, out)
+}
+
+func (g *giver) give(ctx *Context, n int64, out Collector[passed]) error {
 	place, _, err := g.given.Get(ctx)
-	out.Emit(passed{*n, Key[int64](ctx), place})
+	out.Emit(passed{n, Key[int64](ctx), place})
 	return errors.Join(err, g.given.Set(ctx, place+1))
 }
 
@@ -98,12 +106,12 @@ func (r *rush) int(n int) int {
 }
 
 func (r *rush) run(t *testing.T) (wrong string) {
-	const end = 1500
+	const end = 900
 	store := fault.New(mem.New(), func(op fault.Op, name string, _ int) fault.Fault {
 		if op == fault.Finish && strings.HasSuffix(name, ".flight") {
 			r.flights++
 		}
-		if r.once(300) {
+		if op.Writes() && r.once(200) {
 			return fault.Before
 		}
 		return fault.None
@@ -111,10 +119,10 @@ func (r *rush) run(t *testing.T) (wrong string) {
 	sink := newCollected[int64]()
 	pace := func(int64) error { <-time.After(200 * time.Microsecond); return nil }
 	step := func() error {
-		if r.once(8) {
+		if r.once(2) {
 			<-time.After(time.Duration(r.int(400)) * time.Microsecond)
 		}
-		if r.once(1200) {
+		if r.once(1500) {
 			return errors.New("a fault")
 		}
 		return nil
@@ -123,7 +131,8 @@ func (r *rush) run(t *testing.T) (wrong string) {
 		parallelism := []int{1, 2, 3, 7}[r.int(4)]
 		result, err := relay(end, pace, step, 1+r.int(3), sink).Run(t.Context(), RunOptions{
 			Parallelism: parallelism, MaxParallelism: 16, CheckpointInterval: 3 * time.Millisecond, TolerateFailures: 3,
-			Restarts: 1, UnalignedAfter: []time.Duration{0, -1, -1, time.Millisecond}[r.int(4)], objects: store,
+			Restarts: 1, UnalignedAfter: []time.Duration{0, -1, -1, time.Millisecond}[r.int(4)],
+			Memory: []int64{0, 0, 0, 1 << 20}[r.int(4)], objects: distant{store},
 		})
 		if result.ResumedFrom > 0 {
 			r.resumed++
@@ -137,12 +146,12 @@ func (r *rush) run(t *testing.T) (wrong string) {
 		rows := sink.rows()
 		slices.Sort(rows)
 		for n, row := range rows {
-			if row != int64(n) {
-				return fmt.Sprintf("row %d is %d", n, row)
+			if row != int64(n)-2*end {
+				return fmt.Sprintf("row %d is %d", n-2*end, row)
 			}
 		}
-		if len(rows) != 2*end {
-			return fmt.Sprintf("%d rows, want %d", len(rows), 2*end)
+		if len(rows) != 4*end {
+			return fmt.Sprintf("%d rows and timers, want %d", len(rows), 4*end)
 		}
 		return ""
 	}
@@ -150,9 +159,9 @@ func (r *rush) run(t *testing.T) (wrong string) {
 }
 
 func TestRowsThatBarriersOvertakeAreNeitherLostNorDoubledNorReordered(t *testing.T) {
-	seed, seeds := uint64(time.Now().UnixNano()), uint64(30)
+	seed, seeds := uint64(time.Now().UnixNano()), uint64(40)
 	if testing.Short() {
-		seeds = 10
+		seeds = 8
 	}
 	flights, resumed := 0, 0
 	for i := range seeds {

@@ -147,15 +147,20 @@ func (c *Controller) Next() (id ID, ok bool) {
 			return 0, false
 		}
 		r := &c.records[t.id]
-		if r.stage != isReady {
-			continue // a derived record has come before it, and it gets another turn
+		if r.stage != isReady || r.seq != t.seq {
+			continue // a derived record has come before it, and it gets another turn; or it has run as a derived one
 		}
-		r.stage = running
-		if !r.inside {
-			r.inside = true
-			c.inside++
-		}
+		c.run(t.id)
 		return t.id, true
+	}
+}
+
+func (c *Controller) run(id ID) {
+	r := &c.records[id]
+	r.stage = running
+	if !r.inside {
+		r.inside = true
+		c.inside++
 	}
 }
 

@@ -61,6 +61,22 @@ func (c *Controller) Unstarted() iter.Seq2[ID, EventID] {
 	}
 }
 
+// NextDerived is Next of derived records only: while a barrier lets no other begin. It looks at all records.
+func (c *Controller) NextDerived() (id ID, ok bool) {
+	for i := range c.records {
+		if r := &c.records[i]; r.derived && r.stage == isReady && (id == 0 || r.seq < c.records[id].seq) {
+			id = ID(i)
+		}
+	}
+	if id != 0 {
+		c.run(id)
+	}
+	return id, id != 0
+}
+
+// Oldest is the event that leaves next.
+func (c *Controller) Oldest() EventID { return c.oldest }
+
 // open is the event that will end the open epoch.
 func (c *Controller) open() EventID { return c.oldest + EventID(c.epochs.len()-1) }
 

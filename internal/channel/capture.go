@@ -20,9 +20,29 @@ type Captured struct {
 	// last the gate's own channels.
 	Generations [][]Line
 
-	missing  int // channels whose barrier has not come
+	front    []Line // in front of all generations
+	missing  int    // channels whose barrier has not come
 	complete chan struct{}
 	barrier  Barrier
+}
+
+// InFront returns what was captured with a line in front of all: what the receiver had taken, and will process behind
+// the barrier. Without anything captured, c is nil and the line is all.
+func (c *Captured) InFront(l Line) *Captured {
+	if c == nil {
+		c = &Captured{Generations: [][]Line{nil}, complete: make(chan struct{})}
+		close(c.complete)
+	}
+	c.front = append(c.front, l)
+	return c
+}
+
+// All are the generations, once they are complete.
+func (c *Captured) All() [][]Line {
+	if len(c.front) == 0 {
+		return c.Generations
+	}
+	return append([][]Line{c.front}, c.Generations...)
 }
 
 // Complete is closed when the barrier has come on every channel.
@@ -30,7 +50,7 @@ func (c *Captured) Complete() <-chan struct{} { return c.complete }
 
 // Empty reports whether nothing was overtaken, once it is complete.
 func (c *Captured) Empty() bool {
-	for _, lines := range c.Generations {
+	for _, lines := range c.All() {
 		for _, l := range lines {
 			if len(l.Messages) > 0 {
 				return false

@@ -189,6 +189,40 @@ func TestASenderInAHurryNeedsNoCredit(t *testing.T) {
 	expect(t, g, "d")
 }
 
+func TestAReceiverWithoutRoomGetsAnUrgentBarrierAndNothingElse(t *testing.T) {
+	g := NewGate(1, 8, same)
+	send(t, g, 0, Message{Batch: "a", Watermark: 5}, batch("b"))
+	if e, ok := g.TryUrgent(); ok {
+		t.Fatalf("%+v", e)
+	}
+	if e, _ := g.TryNext(); e.Batch != "a" {
+		t.Fatalf("%+v", e)
+	}
+	send(t, g, 0, urgent(1))
+	e, ok := g.TryUrgent()
+	if !ok || e.Barrier == nil {
+		t.Fatalf("%+v", e)
+	}
+	wantCaptured(t, e.Captured, true, "at 5 b")
+	g.Passed()
+	if _, ok := g.TryUrgent(); ok || g.Urgency().Is() {
+		t.Error("it is still urgent")
+	}
+	expect(t, g, "w5 b")
+	g = NewGate(1, 8, same)
+	g.Restore(e.Captured.InFront(Line{Channel: -1, Watermark: 2, Messages: []Message{batch("0")}}).All())
+	expect(t, g, "w2 0 w5 b")
+}
+
+func TestWhatIsInFrontOfNothingIsAll(t *testing.T) {
+	var none *Captured
+	c := none.InFront(Line{Watermark: 3, Messages: []Message{batch("a")}})
+	wantCaptured(t, c, true, "")
+	if c.Empty() || len(c.All()) != 2 || len(c.All()[0]) != 1 {
+		t.Errorf("%+v", c.All())
+	}
+}
+
 func TestWhatIsRestoredComesFirstWithItsWatermarks(t *testing.T) {
 	g := NewGate(1, 4, same)
 	g.Restore([][]Line{

@@ -162,15 +162,44 @@ func (g *Gate) step() bool {
 	return ok
 }
 
+// TryUrgent returns the event of a barrier that overtakes, if there is one: the receiver has no room for anything else.
+// A watermark that would be next comes behind it. It need not be captured, because it is what the lines agree on.
+func (g *Gate) TryUrgent() (Event, bool) {
+	if g.broken != nil || !g.urgency.Is() {
+		return Event{}, false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.urgent()
+	if c == nil {
+		return Event{}, false
+	}
+	g.handed = true
+	return Event{Barrier: &c.barrier, Captured: c, Watermark: flow.NoTime}, true
+}
+
+// Passed says that the barrier that came last has been dealt with. What comes next says so, too.
+func (g *Gate) Passed() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.passed()
+}
+
+// passed lets the next barrier be urgent. The mutex is held.
+func (g *Gate) passed() {
+	if !g.handed {
+		return
+	}
+	g.handed = false
+	g.urgency.Over()
+	if g.capture == nil {
+		g.hurry()
+	}
+}
+
 // urgent overtakes, if a barrier is to. The mutex is held.
 func (g *Gate) urgent() *Captured {
-	if g.handed {
-		g.handed = false
-		g.urgency.Over()
-		if g.capture == nil {
-			g.hurry()
-		}
-	}
+	g.passed()
 	if g.capture != nil || !g.urgency.Is() {
 		return nil
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // Urgency tells whoever waits for credit that a barrier is not to be kept waiting any longer. It is safe for
-// concurrent use. The zero value is ready.
+// concurrent use. The zero value is ready; with nil, it is never urgent.
 type Urgency struct {
 	is atomic.Bool
 
@@ -43,10 +43,13 @@ func (u *Urgency) By(at time.Time) {
 }
 
 // Is reports whether it is urgent now.
-func (u *Urgency) Is() bool { return u.is.Load() }
+func (u *Urgency) Is() bool { return u != nil && u.is.Load() }
 
 // Begun is closed when it is urgent. After Over there is another one.
 func (u *Urgency) Begun() <-chan struct{} {
+	if u == nil {
+		return nil
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.channel()

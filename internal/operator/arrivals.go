@@ -52,9 +52,14 @@ func (a *arrivals) take() error {
 }
 
 // wait waits until something is back.
-func (a *arrivals) wait(ctx context.Context) error {
+func (a *arrivals) wait(ctx context.Context) error { return a.waitOr(ctx, nil) }
+
+// waitOr waits until something is back, or something else happens.
+func (a *arrivals) waitOr(ctx context.Context, other <-chan struct{}) error {
 	select {
 	case <-a.wake:
+		return nil
+	case <-other:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -50,6 +50,9 @@ func (p *Process[K, In, Out]) advance() (more bool, err error) {
 		return false, nil
 	}
 	p.letGo()
+	if p.hurries() {
+		return false, nil
+	}
 	if p.timers.processing != nil && p.clock > math.MinInt64 && !p.full() {
 		if more, err = p.pop(p.timers.processing, p.clock, true); more || err != nil {
 			return more, err

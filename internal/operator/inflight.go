@@ -26,6 +26,7 @@ type inFlight[K comparable, In, Out any] struct {
 	rowsIn  int
 	load    *load[In] // the batch at hand, if not all of its rows have begun or are in flight
 	loads   []*load[In]
+	drains  bool // a barrier waits for everything, although it is urgent
 	weight  weight[In]
 	arrived int64 // the last watermark that has come
 	firing
@@ -194,6 +195,12 @@ func (p *Process[K, In, Out]) work(w *worker[*hand[K, In, Out]]) (err error) {
 	for {
 		if p.nextDue < len(p.due) {
 			err = p.fireNext(h)
+		} else if p.hurries() {
+			id, ok := p.flight.NextDerived()
+			if !ok {
+				return nil
+			}
+			err = p.begin(h, id)
 		} else if id, ok := p.flight.Next(); ok && p.entries[id] != nil {
 			p.enters(id)
 		} else if ok {
@@ -221,7 +228,7 @@ func (p *Process[K, In, Out]) apply(h *hand[K, In, Out]) (blocked bool, err erro
 	for l.next < len(l.slots) {
 		i := l.next
 		flying := p.flight.InFlight()
-		if flying > 0 && p.full() {
+		if flying > 0 && p.full() || p.hurries() {
 			return true, nil
 		}
 		l.next++
@@ -363,11 +370,6 @@ func (p *Process[K, In, Out]) send() error {
 	return p.emit(in, full)
 }
 
-// drain waits until nothing is in flight.
-func (p *Process[K, In, Out]) drain() error {
-	return p.settle(p.env.Context, p.state.below, p.run, p.idle)
-}
-
 // idle reports whether all that has come is done.
 func (p *Process[K, In, Out]) idle() bool {
 	return p.flight.InFlight() == 0 && p.load == nil && len(p.events) == 0
@@ -382,4 +384,4 @@ func (p *Process[K, In, Out]) Full() bool {
 }
 
 // Waits reports whether anything is in flight.
-func (p *Process[K, In, Out]) Waits() bool { return p.flight.InFlight() > 0 }
+func (p *Process[K, In, Out]) Waits() bool { return p.flight.InFlight() > 0 || p.load != nil }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 )
@@ -67,6 +68,9 @@ type Snapshot struct {
 	Splits []flow.Split
 	// Prepared is what a sink left.
 	Prepared flow.Prepared
+	// InFlight are the rows, with the events between them, that had come to the head of a chain and not begun; nil for
+	// none. They are processed behind the barrier.
+	InFlight *channel.Line
 	// State are the frozen changes of keyed state, or nil for an operator without.
 	State StateSnapshot
 	// Namespaces are those that windows have entries in.
@@ -122,6 +126,8 @@ type Env struct {
 	Splits SplitPool
 	// Stats are the counters of the operator.
 	Stats *Stats
+	// Urgency is begun when a barrier must not wait for what has not begun; nil for never.
+	Urgency *channel.Urgency
 	// Blocked is how long the task has been waiting for credit since it began.
 	Blocked func() time.Duration
 }

@@ -143,12 +143,13 @@ func (p *Process[K, In, Out]) Tick(now time.Time) error {
 	return p.run()
 }
 
-// Snapshot waits for what is in flight and freezes the state.
+// Snapshot waits for what is in flight, or, when the barrier is urgent, for what has begun, and freezes the state.
 func (p *Process[K, In, Out]) Snapshot(uint64) (Snapshot, error) {
-	if err := p.drain(); err != nil {
+	defer func() { p.drains = false }()
+	if err := p.leave(); err != nil {
 		return Snapshot{}, err
 	}
-	return Snapshot{Watermark: p.last, State: p.state.freeze()}, nil
+	return Snapshot{Watermark: p.last, InFlight: p.left(), State: p.state.freeze()}, nil
 }
 
 // Close ends what is in flight and gives back the memory of the state.

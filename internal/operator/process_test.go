@@ -251,7 +251,7 @@ func TestStateAndTimersGoOnFromASnapshot(t *testing.T) {
 	must(t, d.send(event{"a", 1, 50}, event{"b", 2, -50}, event{"a", 3, 0}))
 	next := d.goOn(1)[0]
 	must(t, next.send(event{"a", 4, 0}))
-	must(t, next.drain())
+	must(t, next.leave())
 	must(t, next.Watermark(50))
 	must(t, next.Tick(time.UnixMilli(50)))
 	next.out.expect(t, "a=3@4 event:a=3@50 w50 clock:b=1@50")

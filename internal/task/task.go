@@ -194,10 +194,8 @@ func (t *Task) next(ctx context.Context) (e channel.Event, ok bool, err error) {
 			waited = &t.Times.Waiting
 		}
 	}
-	if !full {
-		if e, ok := t.Gate.TryNext(); ok {
-			return e, true, nil
-		}
+	if e, ok := t.tryNext(full); ok {
+		return e, true, nil
 	}
 	begin := time.Now()
 	defer func() { waited.Add(int64(time.Since(begin))) }()
@@ -207,7 +205,15 @@ func (t *Task) next(ctx context.Context) (e channel.Event, ok bool, err error) {
 	return t.Gate.Next(ctx, wake, t.due())
 }
 
-// await waits for what is in flight, or for what is due.
+// tryNext returns the next event if there is one already: of a head that is full, only a barrier that overtakes.
+func (t *Task) tryNext(full bool) (channel.Event, bool) {
+	if full {
+		return t.Gate.TryUrgent()
+	}
+	return t.Gate.TryNext()
+}
+
+// await waits for what is in flight, for what is due, or for a barrier that overtakes.
 func (t *Task) await(ctx context.Context, wake <-chan struct{}) error {
 	var due <-chan time.Time
 	if at := t.due(); !at.IsZero() {
@@ -217,6 +223,7 @@ func (t *Task) await(ctx context.Context, wake <-chan struct{}) error {
 	}
 	select {
 	case <-wake:
+	case <-t.Gate.Urgency().Begun():
 	case <-due:
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -237,6 +244,7 @@ func (t *Task) handle(e channel.Event) error {
 	case e.Batch != nil:
 		return t.Deliver(e.Batch)
 	case e.Barrier != nil:
+		defer t.Gate.Passed()
 		return t.barrier(*e.Barrier, e.Captured)
 	case e.Status != channel.Unchanged:
 		return t.Head.Idle(e.Status == channel.Idle)
@@ -252,6 +260,9 @@ func (t *Task) barrier(b channel.Barrier, captured *channel.Captured) error {
 		snap, err := s.Snapshot(b.Checkpoint)
 		if err != nil {
 			return err
+		}
+		if snap.InFlight != nil {
+			captured = captured.InFront(*snap.InFlight)
 		}
 		parts = append(parts, Part{UID: s.UID, Snapshot: snap})
 	}

@@ -259,7 +259,7 @@ func (b *builder) env(n *plan.Node) (*operator.Env, error) {
 		Groups:         base.RangeOf(b.subtask, n.Parallelism, b.Plan.MaxParallelism),
 		Incarnation:    b.Incarnation, Restored: b.restored[n.ID][b.subtask], Budget: b.Budget,
 		InFlight: n.InFlight, Relaxed: n.Relaxed, FirstAccess: n.FirstAccess,
-		Stats:   stats,
+		Stats: stats, Urgency: b.urgency,
 		Blocked: func() time.Duration { return time.Duration(b.times.Blocked.Load()) },
 	}
 	if n.Source != nil {

@@ -99,7 +99,7 @@ func (a *Attempt) writeFlight(ctx context.Context, f flight) (*checkpoint.Flight
 	for i := range lines {
 		lines[i].Input, lines[i].Subtask = origins[i].input, origins[i].subtask
 	}
-	data := channel.AppendLines(nil, f.Generations, codec.Append)
+	data := channel.AppendLines(nil, f.All(), codec.Append)
 	out := &checkpoint.Flight{Schema: codec.Schema}
 	out.Table = checkpoint.Table{Name: a.name("flight"), Bytes: int64(len(data)), CRC: crc32.Checksum(data, castagnoli)}
 	for _, e := range head.Inputs {

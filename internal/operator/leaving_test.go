@@ -1,0 +1,170 @@
+package operator
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/channel"
+)
+
+// newUrgentRig has diaries whose barriers may be urgent.
+func newUrgentRig(t *testing.T, place func(*Env), before ...event) (*shelfRig, *channel.Urgency) {
+	t.Helper()
+	var u channel.Urgency
+	return newShelfRig(t, func(env *Env) { place(env); env.Urgency = &u }, before...), &u
+}
+
+// snapshot takes one, which must not wait, and returns what it leaves.
+func (r *shelfRig) snapshot() string {
+	r.t.Helper()
+	s, err := r.op().Snapshot(1)
+	must(r.t, err)
+	s.State.Failed()
+	if s.InFlight == nil {
+		return ""
+	}
+	var all []string
+	for _, m := range s.InFlight.Messages {
+		switch {
+		case m.Batch != nil:
+			for _, e := range m.Batch.(*flow.Batch[event]).Rows {
+				all = append(all, fmt.Sprint(e.Key, e.N))
+			}
+		case m.Status != channel.Unchanged:
+			all = append(all, map[channel.Status]string{channel.Idle: "idle", channel.Active: "active"}[m.Status])
+		default:
+			all = append(all, fmt.Sprint("w", m.Watermark))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// goesOn does what the task does behind a barrier.
+func (r *shelfRig) goesOn(u *channel.Urgency) {
+	r.t.Helper()
+	u.Over()
+	must(r.t, r.op().Resume())
+}
+
+func (r *shelfRig) leaves(want string) {
+	r.t.Helper()
+	if got := r.snapshot(); got != want {
+		r.t.Errorf("left %q, want %q", got, want)
+	}
+}
+
+func TestAnUrgentBarrierDoesNotWaitForRowsThatHaveNotBegun(t *testing.T) {
+	r, u := newUrgentRig(t, strict, event{"a", 0, 1}, event{"b", 0, 1})
+	r.rows(nil, event{"a", 0, 5}, event{"b", 0, 3}, event{"a", 0, 7})
+	r.rig.watermark(9)
+	r.rows(nil, event{"c", 0, 1})
+	must(t, r.op().Idle(true))
+	u.By(time.Now())
+	r.leaves("a5 b3 a7 w9 c1 idle")
+	r.wants("")
+	r.goesOn(u)
+	r.all()
+	r.wants("a5=2, b3=2, a7=3, timer a=3, w9, c1=1, idle true") // they go on behind it
+}
+
+func TestAnUrgentBarrierWaitsForARowInTheMiddleOfItsFunction(t *testing.T) {
+	r, u := newUrgentRig(t, strict, event{"a", 0, 2})
+	r.rows(nil, event{"a", 0, 2}, event{"a", 0, 3})
+	r.passes()
+	r.wants("a2 asks")
+	u.By(time.Now())
+	got := make(chan string, 1)
+	go func() { got <- r.snapshotOn() }()
+	r.pass <- struct{}{}
+	if left := <-got; left != "a3" {
+		t.Errorf("left %q", left)
+	}
+	r.wants("a2 hears 1 true, a2=2")
+	r.goesOn(u)
+	r.all()
+	r.wants("a3=3")
+}
+
+// snapshotOn is snapshot on another goroutine, which is the task's from now on.
+func (r *shelfRig) snapshotOn() string {
+	r.op().home = here()
+	return r.snapshot()
+}
+
+func TestABarrierThatBecomesUrgentStopsWaiting(t *testing.T) {
+	r, u := newUrgentRig(t, strict, event{"a", 0, 1})
+	r.rows(nil, event{"a", 0, 3})
+	got := make(chan string, 1)
+	go func() { got <- r.snapshotOn() }()
+	u.By(time.Now().Add(time.Millisecond))
+	if left := <-got; left != "a3" {
+		t.Errorf("left %q", left)
+	}
+	r.goesOn(u)
+	r.all()
+}
+
+// slowpoke makes a barrier urgent at its sixth row.
+type slowpoke struct {
+	diary
+	urgency *channel.Urgency
+	rows    int
+}
+
+func (s *slowpoke) Process(ctx *flow.Context, e *event, out flow.Collector[string]) error {
+	if s.rows++; s.rows == 6 {
+		s.urgency.By(time.Now())
+	}
+	out.Emit(fmt.Sprint(e.Key, e.N))
+	return s.count.Set(ctx, e.N)
+}
+
+func TestAnUrgentBarrierInterruptsABatch(t *testing.T) {
+	var u channel.Urgency
+	r := newShelfRigOf(t, func() ProcessFunc[event, string] { return &slowpoke{urgency: &u} }, func(env *Env) { env.Urgency = &u })
+	r.gate.open()
+	r.rows(nil, event{"a", 0, 1}, event{"b", 0, 1}, event{"c", 0, 1})
+	r.settle() // their state is in memory
+	r.out.seen = nil
+	r.rows(nil, event{"a", 0, 1}, event{"b", 0, 2}, event{"a", 0, 3}, event{"b", 0, 4}, event{"c", 0, 5})
+	r.wants("a1, b2, a3")
+	if !r.op().Full() || !r.op().Waits() {
+		t.Error("it takes more before it has gone through the batch")
+	}
+	r.leaves("b4 c5")
+	r.goesOn(&u)
+	r.wants("b4, c5")
+}
+
+func TestTimersOfAWatermarkThatHaveNotBeenPoppedComeWithItAgain(t *testing.T) {
+	r, u := newUrgentRig(t, strict)
+	r.gate.open()
+	for n := range 3 * dueAtOnce {
+		r.rows(nil, event{fmt.Sprint("x", n), 0, 5})
+	}
+	r.settle()
+	r.out.seen = nil
+	u.By(time.Now())
+	r.rig.watermark(9) // it is urgent already: it pops some timers at most
+	r.leaves("w9")
+	if fired := len(r.out.seen); fired > dueAtOnce {
+		t.Errorf("%d timers have fired", fired)
+	}
+	r.goesOn(u)
+	r.settle()
+	if fired := len(r.out.seen); fired != 3*dueAtOnce+1 {
+		t.Errorf("%d timers and watermarks in the end", fired)
+	}
+}
+
+func TestWhereRowsBeginBeforeTheirTurnAnUrgentBarrierWaitsForAll(t *testing.T) {
+	r, u := newUrgentRig(t, func(env *Env) { env.FirstAccess = true }, event{"a", 0, 1})
+	r.rows(nil, event{"a", 0, 3})
+	u.By(time.Now())
+	r.gate.open()
+	r.leaves("")
+	r.wants("a3=2")
+}

@@ -33,7 +33,8 @@ func (l *Limits) SetCache(size, keepFree int64) {
 	l.cache.SetLimits(max(0, size), max(0, keepFree))
 }
 
-// SetUnalignedAfter changes how long barriers wait, as RunOptions.UnalignedAfter began with, from the next checkpoint on.
+// SetUnalignedAfter changes how long barriers wait, as RunOptions.UnalignedAfter began with, from the next checkpoint
+// on.
 func (l *Limits) SetUnalignedAfter(d time.Duration) { l.unaligned.Store(int64(d)) }
 
 // unalignedAfter is what says how long barriers wait in a run with the options.

@@ -36,8 +36,8 @@ type RunOptions struct {
 	CheckpointInterval time.Duration
 	// CheckpointTimeout ends an attempt at a checkpoint; default 10 minutes.
 	CheckpointTimeout time.Duration
-	// UnalignedAfter is how long the barriers of a checkpoint wait for the rows in front of them; then they overtake these,
-	// which become part of the checkpoint. Zero for as long as it takes, negative for not at all. A job whose rows
+	// UnalignedAfter is how long the barriers of a checkpoint wait for the rows in front of them; then they overtake
+	// these, which become part of the checkpoint. Zero for as long as it takes, negative for not at all. A job whose rows
 	// come faster than they are processed has checkpoints in time with it, and larger ones. The last one, at a stop or
 	// at the end, always waits.
 	UnalignedAfter time.Duration

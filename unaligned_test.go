@@ -205,7 +205,8 @@ func cutOff(
 
 func TestWhatBarriersOvertakeIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		if s := cutOff(t, mem.New(), newCollected[int64](), RunOptions{UnalignedAfter: -1}); s.Overtaken > s.NewBytes || s.NewBytes > s.Bytes {
+		s := cutOff(t, mem.New(), newCollected[int64](), RunOptions{UnalignedAfter: -1})
+		if s.Overtaken > s.NewBytes || s.NewBytes > s.Bytes {
 			t.Errorf("%+v", s)
 		}
 	})

@@ -28,7 +28,7 @@ func must(t *testing.T, err error) {
 func quick() Options {
 	return Options{
 		Short: 20 * time.Millisecond, Long: 40 * time.Millisecond, Small: 10_000, Large: 400_000, Rate: 10_000,
-		Checkpoints: 2,
+		Checkpoints: 2, Throttle: 20_000,
 	}
 }
 
@@ -51,6 +51,10 @@ func TestCheckpointsOfThreeJobsAreMeasured(t *testing.T) {
 	}
 	if r.Rows[0].StateBytes >= r.Rows[1].StateBytes || r.Rows[1].StateBytes != r.Rows[2].StateBytes {
 		t.Errorf("states of %d, %d and %d bytes", r.Rows[0].StateBytes, r.Rows[1].StateBytes, r.Rows[2].StateBytes)
+	}
+	if x := r.Throttled; x.RatePerS != 20_000 || min(x.FreeS, x.UnalignedS) <= 0 || x.AlignedS < 2*x.UnalignedS ||
+		x.OvertakenBytes == 0 || x.Speedup != x.AlignedS/x.UnalignedS {
+		t.Errorf("%+v", x)
 	}
 	left, err := os.ReadDir(temporary)
 	if must(t, err); len(left) > 0 {
@@ -75,6 +79,7 @@ func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
 		"0 records a second":   func(o *Options) { o.Rate = 0 },
 		"0 checkpoints":        func(o *Options) { o.Checkpoints = 0 },
 		"memory -1 bytes":      func(o *Options) { o.Memory = -1 },
+		"throttle of 1999":     func(o *Options) { o.Throttle = 1999 },
 	} {
 		o := quick()
 		change(&o)

@@ -38,7 +38,9 @@ type observer struct {
 	stop     chan struct{}
 	took     []time.Duration
 	newBytes []int64
-	before   []aquifer.Sample // as of about when what is measured begins
+	// overtaken are the bytes of rows.
+	overtaken []int64
+	before    []aquifer.Sample // as of about when what is measured begins
 }
 
 // unmeasured checkpoints come first when the state is there: one may have begun before, and the next has all the rest
@@ -58,6 +60,7 @@ func (b *observer) hear(e aquifer.Event) {
 			b.skipped++
 		default:
 			b.took, b.newBytes = append(b.took, e.Duration), append(b.newBytes, e.NewBytes)
+			b.overtaken = append(b.overtaken, e.Overtaken)
 			if len(b.took) == b.wanted {
 				close(b.stop)
 			}

@@ -18,6 +18,8 @@ type Options struct {
 	Rate int64
 	// Memory bounds the memory of state in bytes, and with it what is changed and not written; zero for no bound.
 	Memory int64
+	// Throttle is how many records a second the last function of a job takes whose source gives ten times as many.
+	Throttle int64
 	// Checkpoints is how many are measured of each job; the median counts.
 	Checkpoints int
 }
@@ -35,6 +37,9 @@ func (o Options) Check() error {
 	if o.Rate < 1 || o.Checkpoints < 1 {
 		wrong = append(wrong,
 			fmt.Errorf("%d records a second and %d checkpoints: there must be some", o.Rate, o.Checkpoints))
+	}
+	if o.Throttle < 2000 {
+		wrong = append(wrong, fmt.Errorf("a throttle of %d records a second: 2000 is the least", o.Throttle))
 	}
 	if o.Memory < 0 {
 		wrong = append(wrong, fmt.Errorf("memory %d bytes is negative", o.Memory))

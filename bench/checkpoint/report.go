@@ -22,6 +22,8 @@ type Report struct {
 	// PauseRatio is the pause at barriers with the large state by that with the small one.
 	PauseRatio float64 `json:"pause_ratio"`
 	Rows       []Row   `json:"rows"`
+	// Throttled is about a job that lags.
+	Throttled Throttled `json:"throttled"`
 }
 
 // Row is what was measured of one job. Durations are medians, in seconds, from the begin of a checkpoint until it is
@@ -60,7 +62,9 @@ func Run(ctx context.Context, o Options, progress io.Writer) (r Report, err erro
 	}
 	small, short, long := r.Rows[0], r.Rows[1], r.Rows[2]
 	r.Ratio, r.PauseRatio = long.DurationS/short.DurationS, short.PauseS/small.PauseS
-	return r, nil
+	fmt.Fprintf(progress, "%d checkpoints three times of a job that takes %d records a second\n", o.Checkpoints, o.Throttle)
+	r.Throttled, err = throttled(ctx, o)
+	return r, err
 }
 
 // Print shows the report to a person.
@@ -78,6 +82,17 @@ func (r Report) Print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\n%d records/s. A longer interval makes a checkpoint %.2f times as long (wanted ≤ %g: %s); "+
 		"a larger state makes the pause %.2f times as long.\n", r.RatePerS, r.Ratio, r.Wanted, verdict, r.PauseRatio)
+	r.Throttled.print(w)
+}
+
+func (t Throttled) print(w io.Writer) {
+	verdict := "ok"
+	if t.Speedup < t.Wanted {
+		verdict = "MISSED"
+	}
+	fmt.Fprintf(w, "A job that takes %d records/s of ten times as many: a checkpoint takes %.0f ms with barriers that wait, and "+
+		"%.0f ms with %.2f MiB of rows overtaken,\n%.1f times less (wanted ≥ %g: %s). Without the throttle it takes %.0f ms.\n",
+		t.RatePerS, 1e3*t.AlignedS, 1e3*t.UnalignedS, mib(t.OvertakenBytes), t.Speedup, t.Wanted, verdict, 1e3*t.FreeS)
 }
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }

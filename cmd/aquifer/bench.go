@@ -90,7 +90,8 @@ func benchCheckpointCommand() *cobra.Command {
 
 Jobs count keys at a steady rate, with their state in a directory. The duration of checkpoints is compared between a
 short and a long interval, with ten times the changes: it should not grow by more than a half. The pause at a barrier,
-in which an operator freezes its state, is compared between a small and a large state.`,
+in which an operator freezes its state, is compared between a small and a large state. And of a job that lags behind its
+source (--throttle) they are compared between barriers that wait for the rows in front of them and such as overtake them.`,
 		Example: `  aquifer bench checkpoint
   aquifer bench checkpoint --large 100000000 --rate 50000
   aquifer bench checkpoint --memory 1000000000 --json`,
@@ -107,6 +108,7 @@ in which an operator freezes its state, is compared between a small and a large 
 	f.Int64Var(&o.Small, "small", 10_000_000, "the small state in memory, about so many bytes")
 	f.Int64Var(&o.Large, "large", 2_000_000_000, "the large one")
 	f.Int64Var(&o.Rate, "rate", 500_000, "records per second")
+	f.Int64Var(&o.Throttle, "throttle", 40_000, "records per second that a job takes which lags")
 	f.IntVar(&o.Checkpoints, "checkpoints", 5, "checkpoints measured of each job")
 	f.Int64Var(&o.Memory, "memory", 0, "bound on the memory of the process in bytes (0: none)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")

@@ -324,7 +324,8 @@ func (g *Gate) align(i int, b *Barrier) {
 
 // differ notes barriers that should be the same and are not. The mutex is held.
 func (g *Gate) differ(i int, b, other Barrier) {
-	g.wrong = fmt.Errorf("channel %d brought the barrier %+v, and another channel %+v: restart from a checkpoint", i, b, other)
+	g.wrong = fmt.Errorf("channel %d brought the barrier %+v, and another channel %+v: restart from a checkpoint",
+		i, b, other)
 }
 
 // Sender returns the sending end of channel i.

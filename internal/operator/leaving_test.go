@@ -124,7 +124,8 @@ func (s *slowpoke) Process(ctx *flow.Context, e *event, out flow.Collector[strin
 
 func TestAnUrgentBarrierInterruptsABatch(t *testing.T) {
 	var u channel.Urgency
-	r := newShelfRigOf(t, func() ProcessFunc[event, string] { return &slowpoke{urgency: &u} }, func(env *Env) { env.Urgency = &u })
+	fn := func() ProcessFunc[event, string] { return &slowpoke{urgency: &u} }
+	r := newShelfRigOf(t, fn, func(env *Env) { env.Urgency = &u })
 	r.gate.open()
 	r.rows(nil, event{"a", 0, 1}, event{"b", 0, 1}, event{"c", 0, 1})
 	r.settle() // their state is in memory

@@ -52,8 +52,9 @@ func readAs[T any](t *testing.T, schema string, text []byte) (*flow.Batch[T], er
 func TestRowsAreReadWithTheirTimes(t *testing.T) {
 	c := codecOf[visit](t)
 	got, err := readAs[visit](t, c.Schema, c.Append(nil, visits()))
-	if want := visits(); err != nil || !reflect.DeepEqual(got.Rows, want.Rows) || !reflect.DeepEqual(got.Times, want.Times) {
-		t.Errorf("%+v, %v", got, err)
+	must(t, err)
+	if want := visits(); !reflect.DeepEqual(got.Rows, want.Rows) || !reflect.DeepEqual(got.Times, want.Times) {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -3,12 +3,12 @@ package worker
 import (
 	"errors"
 	"fmt"
-	"github.com/aquifer-stream/aquifer/internal/channel"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 	"github.com/aquifer-stream/aquifer/internal/plan"

@@ -15,8 +15,8 @@ import (
 
 // recovery brings back what a checkpoint's barrier had overtaken in front of an operator. It is routed like live rows:
 // of an edge with keys, each subtask reads all that was on its way to its key groups; of another edge, each takes the
-// channels of some of the old subtasks whole. What was in front of an operator that is now in the middle of a chain goes
-// through before anything that comes to the chain's head.
+// channels of some of the old subtasks whole. What was in front of an operator that is now in the middle of a chain
+// goes through before anything that comes to the chain's head.
 type recovery struct {
 	*Attempt
 	node    *plan.Node

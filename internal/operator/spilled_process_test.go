@@ -295,8 +295,10 @@ func TestAMissingTableIsAnErrorThatNamesOperatorAndTable(t *testing.T) {
 	b := &flow.Batch[event]{}
 	b.Append(event{Key: "a"}, 0)
 	r.hash(b)
-	must(t, r.parts[0].Batch(b))
-	_, err := r.parts[0].Snapshot(9)
+	err := r.parts[0].Batch(b) // the read may have come back by its end
+	if err == nil {
+		_, err = r.parts[0].Snapshot(9)
+	}
 	mustSay(t, err, `operator "p": read state: `, lost)
 	if base.KindOf(err) != base.Corrupt {
 		t.Errorf("%v", err)

@@ -38,7 +38,7 @@ func ForWhatever(ctx context.Context, purpose func() Purpose) context.Context {
 	return context.WithValue(ctx, purposeKey{}, purpose)
 }
 
-// PurposeOf is what a request under a context is made for now.
+// PurposeOf is what a request under a context is made for, at this moment.
 func PurposeOf(ctx context.Context) Purpose {
 	switch p := ctx.Value(purposeKey{}).(type) {
 	case Purpose:

@@ -2,7 +2,7 @@
 GO ?= go
 RACE = ./internal/... ./connector/... ./flow ./state ./window .
 
-.PHONY: build test race lint bench soak soak-state soak-spiky metamorphic counts expiry histories
+.PHONY: build test race lint bench soak soak-state soak-spiky metamorphic counts expiry histories unaligned unaligned-processes crashes
 
 build:
 	CGO_ENABLED=0 $(GO) build -o aquifer ./cmd/aquifer
@@ -39,10 +39,11 @@ soak-spiky:
 metamorphic:
 	$(GO) test ./internal/lsm -run 'TestMetamorphic$$' -metamorphic.duration=10m -timeout 15m -v
 
-# Random histories of records, events and timers in flight, and of keyed state.
+# Random histories of records, events and timers in flight, of keyed state, and of checkpoints over many restarts.
 histories:
 	$(GO) test ./internal/async -run TestEveryHistory -async.seeds=50000 -v
 	$(GO) test ./internal/keyed -keyed.histories=100 -timeout 60m
+	$(GO) test ./internal/checkpoint -run TestNoHistory -checkpoint.histories=20000 -v
 
 # Uploads, requests and tables of a state of 1 GB.
 counts:
@@ -51,3 +52,15 @@ counts:
 # Ten million keys expire: what the tables take before and after two sweeps, and what these read.
 expiry:
 	$(GO) test ./internal/keyed -run TestTheSpaceOfMany -expiry.keys=10000000 -timeout 30m -v
+
+# Random runs with rows in flight, in virtual time: each topology and rescaling, with failures of every kind.
+unaligned:
+	$(GO) test . -run TestRowsInFlightAreNeither -unaligned.seeds=20 -timeout 60m -v
+
+# The same in real time, in four processes at once.
+unaligned-processes:
+	$(GO) test . -run TestRowsInFlightSurvive -unaligned.copies=4 -unaligned.trials=280 -timeout 60m -v
+
+# A process dies at every request of a savepoint, of a stop with one, and of a restore with another parallelism.
+crashes:
+	$(GO) test . -run TestAJobThatDiesAtAnyRequestOfASavepoint -crash.step=1 -timeout 30m -v

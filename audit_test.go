@@ -177,3 +177,16 @@ func (a *audit) clone() *audit {
 	}
 	return c
 }
+
+// head is the newest one; empty for none.
+func (a *audit) head() checkpoint.Head {
+	data, _, err := a.Store.Get(context.Background(), "head")
+	if err != nil {
+		return checkpoint.Head{}
+	}
+	head, err := checkpoint.Decode[checkpoint.Head](data)
+	if err != nil {
+		return checkpoint.Head{}
+	}
+	return *head
+}

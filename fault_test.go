@@ -14,6 +14,41 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
 
+// dice decide what fails. They are for many goroutines.
+type dice struct {
+	mu  sync.Mutex
+	rng *rand.Rand
+}
+
+func newDice(seed uint64) *dice { return &dice{rng: rand.New(rand.NewPCG(seed, 0))} }
+
+// once is true once in so many times.
+func (d *dice) once(in int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.rng.IntN(in) == 0
+}
+
+func (d *dice) maybe(in int) error {
+	if d.once(in) {
+		return errors.New("a fault")
+	}
+	return nil
+}
+
+// request makes one in so many requests to a store fail, half of the writes after they have taken effect.
+func (d *dice) request(in int) func(op fault.Op, name string, n int) fault.Fault {
+	return func(op fault.Op, _ string, _ int) fault.Fault {
+		switch {
+		case !d.once(in):
+			return fault.None
+		case op.Writes() && d.once(2):
+			return fault.After
+		}
+		return fault.Before
+	}
+}
+
 // troubled runs inVirtualTime, in which pauses take none.
 func troubled(t *testing.T, seed uint64, bug func(*numbers, *collected[string])) (wrong string) {
 	t.Helper()
@@ -26,45 +61,23 @@ func troubled(t *testing.T, seed uint64, bug func(*numbers, *collected[string]))
 // output, if anything is. bug changes the source and the sink.
 func inVirtualTime(t *testing.T, seed uint64, bug func(*numbers, *collected[string])) string {
 	const end = 3000
-	var mu sync.Mutex
-	rng := rand.New(rand.NewPCG(seed, 0))
-	once := func(in int) bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return rng.IntN(in) == 0
-	}
-	errFault := errors.New("a fault")
-	maybe := func(in int) error {
-		if once(in) {
-			return errFault
-		}
-		return nil
-	}
-	inner := mem.New()
-	store := fault.New(inner, func(op fault.Op, _ string, _ int) fault.Fault {
-		switch {
-		case !once(100):
-			return fault.None
-		case op.Writes() && once(2):
-			return fault.After
-		}
-		return fault.Before
-	})
+	d := newDice(seed)
+	store := fault.New(mem.New(), d.request(100))
 	sink := newCollected[string]()
 	sink.fault = func(step string) error {
 		if step == "write" {
-			return maybe(2000)
+			return d.maybe(2000)
 		}
-		return maybe(30)
+		return d.maybe(30)
 	}
 	// The source takes its time: checkpoints come in the middle of splits.
 	pace := func(int64) error { <-time.After(100 * time.Microsecond); return nil }
 	source := numbers{end: end, splits: 2, batch: 7, gate: pace}
 	fail := func(int64) error {
-		if once(4_000) {
+		if d.once(4_000) {
 			panic("a fault")
 		}
-		return maybe(4_000)
+		return d.maybe(4_000)
 	}
 	if bug != nil {
 		bug(&source, sink)

@@ -2,7 +2,6 @@ package aquifer
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/diskcache"
@@ -12,11 +11,12 @@ import (
 // Limits are bounds that can be changed while a job runs, through RunOptions.Limits. The zero value is ready to
 // use. It is safe for concurrent use.
 type Limits struct {
-	memory    memory.Limit
-	unaligned atomic.Int64
+	memory memory.Limit
 
 	mu    sync.Mutex
 	cache *diskcache.Cache // of the run; nil for none
+	after time.Duration    // and how barriers wait
+	above int64
 }
 
 // SetMemory changes the bound on the memory of the process that RunOptions.Memory began with, in bytes. A job that
@@ -33,17 +33,25 @@ func (l *Limits) SetCache(size, keepFree int64) {
 	l.cache.SetLimits(max(0, size), max(0, keepFree))
 }
 
-// SetUnalignedAfter changes how long barriers wait, as RunOptions.UnalignedAfter began with, from the next checkpoint
-// on.
-func (l *Limits) SetUnalignedAfter(d time.Duration) { l.unaligned.Store(int64(d)) }
+// SetUnaligned changes how long barriers wait, and behind how many bytes, as RunOptions.UnalignedAfter and
+// UnalignedAbove began with, from the next checkpoint on.
+func (l *Limits) SetUnaligned(after time.Duration, above int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.after, l.above = after, max(0, above)
+}
 
-// unalignedAfter is what says how long barriers wait in a run with the options.
-func (l *Limits) unalignedAfter(o RunOptions) func() time.Duration {
+// unaligned is what says how barriers wait in a run with the options.
+func (l *Limits) unaligned(o RunOptions) func() (time.Duration, int64) {
 	if l == nil {
-		return func() time.Duration { return o.UnalignedAfter }
+		l = &Limits{}
 	}
-	l.unaligned.Store(int64(o.UnalignedAfter))
-	return func() time.Duration { return time.Duration(l.unaligned.Load()) }
+	l.SetUnaligned(o.UnalignedAfter, o.UnalignedAbove)
+	return func() (time.Duration, int64) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.after, l.above
+	}
 }
 
 // begin returns the bound on memory for a run with the options.

@@ -136,11 +136,17 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 			"started again with it, the job goes on (default: in memory)")
 	f.IntVar(&o.Parallelism, "parallelism", d.Parallelism, "subtasks of each operator")
 	f.IntVar(&o.MaxParallelism, "max-parallelism", d.MaxParallelism, "number of key groups, for the life of the state")
-	f.DurationVar(&o.CheckpointInterval, "checkpoint-interval", d.CheckpointInterval,
-		"time between checkpoints (negative: only at the end)")
+	o.CheckpointInterval = d.CheckpointInterval
+	f.Var(intervalFlag{&o.CheckpointInterval}, "checkpoint-interval",
+		"time between checkpoints (negative: only at the end; auto: as often as --checkpoint-overhead allows)")
+	f.Float64Var(&o.CheckpointOverhead, "checkpoint-overhead", d.CheckpointOverhead,
+		"share of the time that checkpoints may cost, for --checkpoint-interval auto")
+	f.DurationVar(&o.CheckpointPause, "checkpoint-pause", 0, "least time from the end of a checkpoint to the next one")
 	f.DurationVar(&o.CheckpointTimeout, "checkpoint-timeout", d.CheckpointTimeout, "give up a checkpoint after this time")
 	f.DurationVar(&o.UnalignedAfter, "unaligned-after", 0,
 		"let barriers overtake rows that they have waited behind for so long (0: never, negative: at once)")
+	f.Int64Var(&o.UnalignedAbove, "unaligned-above", 0,
+		"let barriers overtake rows at once where more than so many bytes of them are queued (0: no such bound)")
 	f.IntVar(&o.TolerateFailures, "tolerate-failures", d.TolerateFailures,
 		"checkpoints that may fail in a row before the job does")
 	f.IntVar(&o.Retain, "retain", d.Retain, "checkpoints to keep")

@@ -118,8 +118,9 @@ func TestEachFlagSetsItsOption(t *testing.T) {
 	f := pflag.NewFlagSet("x", pflag.ContinueOnError)
 	o.AddFlags(f)
 	err := f.Parse(strings.Fields("--state /s --parallelism 3 --max-parallelism 12 --checkpoint-interval 1s " +
+		"--checkpoint-overhead 0.5 --checkpoint-pause 6s " +
 		"--checkpoint-timeout 2s --tolerate-failures 4 --retain 5 --from 6 --restarts 7 --memory 8 --flush-after 9ms " +
-		"--unaligned-after 3s --cache /d --cache-size 10 --cache-keep-free 11 --accept-loss --metrics :0 " +
+		"--unaligned-after 3s --unaligned-above 12 --cache /d --cache-size 10 --cache-keep-free 11 --accept-loss --metrics :0 " +
 		"--metrics-credentials /c --log text " +
 		"--control /x.sock --allow-dropped-state --restart-delay 12s"))
 	if err != nil {
@@ -131,6 +132,7 @@ func TestEachFlagSetsItsOption(t *testing.T) {
 	o.Logger = nil
 	want := RunOptions{
 		State: "/s", Parallelism: 3, MaxParallelism: 12, CheckpointInterval: time.Second,
+		CheckpointOverhead: 0.5, CheckpointPause: 6 * time.Second, UnalignedAbove: 12,
 		CheckpointTimeout: 2 * time.Second, UnalignedAfter: 3 * time.Second,
 		TolerateFailures: 4, Retain: 5, From: 6, Restarts: 7, Memory: 8,
 		Cache: "/d", CacheSize: 10, CacheKeepFree: 11, FlushAfter: 9 * time.Millisecond,

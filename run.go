@@ -32,8 +32,14 @@ type RunOptions struct {
 	Parallelism int
 	// MaxParallelism bounds the parallelism for the life of the state; default 256.
 	MaxParallelism int
-	// CheckpointInterval is the time between checkpoints; default 10 s, negative for none but the last.
+	// CheckpointInterval is the time between checkpoints; default 10 s, AutoInterval to have the job choose it by
+	// CheckpointOverhead, any other negative one for none but the last.
 	CheckpointInterval time.Duration
+	// CheckpointOverhead is the share of the time that checkpoints may take from the rows, as CheckpointStored.Cost says,
+	// when the interval is AutoInterval; default 0.03. They are that often, but not more than once a second.
+	CheckpointOverhead float64
+	// CheckpointPause is the least time from the end of a checkpoint to the begin of the next one that nobody asks for.
+	CheckpointPause time.Duration
 	// CheckpointTimeout ends an attempt at a checkpoint; default 10 minutes.
 	CheckpointTimeout time.Duration
 	// UnalignedAfter is how long the barriers of a checkpoint wait for the rows in front of them; then they overtake
@@ -41,6 +47,9 @@ type RunOptions struct {
 	// come faster than they are processed has checkpoints in time with it, and larger ones. The last one, at a stop or
 	// at the end, always waits.
 	UnalignedAfter time.Duration
+	// UnalignedAbove lets barriers overtake at once where more than so many bytes of rows are queued in front of an
+	// operator's subtask, whatever UnalignedAfter says. Zero is for no such bound. Bytes are those of memory.
+	UnalignedAbove int64
 	// TolerateFailures is how many checkpoints in a row may fail before the job does; default 3, negative
 	// for none.
 	TolerateFailures int
@@ -144,6 +153,9 @@ func (o RunOptions) withDefaults() RunOptions {
 			*v = d
 		}
 	}
+	if o.CheckpointOverhead == 0 {
+		o.CheckpointOverhead = 0.03
+	}
 	orDuration(&o.CheckpointInterval, 10*time.Second)
 	orDuration(&o.CheckpointTimeout, 10*time.Minute)
 	orDuration(&o.FlushAfter, 10*time.Millisecond)
@@ -170,6 +182,13 @@ func (o RunOptions) validate() error {
 	}
 	if o.Metrics == "" && o.MetricsCredentials != "" {
 		wrong = append(wrong, errors.New("credentials for metrics, but no address to serve them at"))
+	}
+	if !(o.CheckpointOverhead > 0 && o.CheckpointOverhead < 1) {
+		wrong = append(wrong, fmt.Errorf("checkpoints that cost a share of %v of the time: it must be between 0 and 1, like 0.03",
+			o.CheckpointOverhead))
+	}
+	if o.UnalignedAbove < 0 {
+		wrong = append(wrong, fmt.Errorf("barriers that overtake above %d queued bytes: the number is negative", o.UnalignedAbove))
 	}
 	if o.CacheSize < 0 {
 		wrong = append(wrong, fmt.Errorf("disk cache of %d bytes: the size is negative", o.CacheSize))
@@ -210,7 +229,7 @@ func (j *Job) Run(ctx context.Context, options RunOptions) (Result, error) {
 func (o RunOptions) compile(g *plan.Graph) (*plan.Physical, error) {
 	return plan.Compile(g, plan.Options{
 		Parallelism: o.Parallelism, MaxParallelism: o.MaxParallelism, AcceptLoss: o.AcceptLoss,
-		Overtake: o.UnalignedAfter != 0,
+		Overtake: o.UnalignedAfter != 0 || o.UnalignedAbove > 0,
 	})
 }
 
@@ -221,6 +240,7 @@ func (o RunOptions) run(ctx context.Context, physical *plan.Physical) (Result, e
 			return Result{}, err
 		}
 	}
+	interval, overhead := o.interval()
 	objects, err := o.open(ctx)
 	if err != nil {
 		return Result{}, err
@@ -230,10 +250,10 @@ func (o RunOptions) run(ctx context.Context, physical *plan.Physical) (Result, e
 		MaxDirty: maxDirty, BlockCache: blockCache,
 		Cache:    diskcache.Config{Dir: o.Cache, Size: o.CacheSize, KeepFree: max(0, o.CacheKeepFree)},
 		OnCache:  o.Limits.setCache,
-		Interval: max(0, o.CheckpointInterval), Timeout: o.CheckpointTimeout,
+		Interval: interval, Timeout: o.CheckpointTimeout, Pause: max(0, o.CheckpointPause), Overhead: overhead,
 		Tolerated: max(0, o.TolerateFailures), Retain: o.Retain, From: o.From, AllowDropped: o.AllowDroppedState,
 		Restarts: max(0, o.Restarts), RestartDelay: o.RestartDelay, Jitter: rand.Float64,
-		UnalignedAfter: o.Limits.unalignedAfter(o), FlushAfter: o.FlushAfter, Stop: o.Stop, Requests: o.Requests,
+		Unaligned: o.Limits.unaligned(o), FlushAfter: o.FlushAfter, Stop: o.Stop, Requests: o.Requests,
 		OnEvent: o.OnEvent,
 	})
 	return Result(r), err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,7 +61,11 @@ func (s *statusLine) show(e Event) {
 	case coordinator.ControlFailed:
 		s.say("aquifer job cannot reach this one: %v", e.Err)
 	case coordinator.Restarting:
-		s.say("failed, restarting from the last checkpoint in %v: %v", e.After.Round(time.Millisecond), e.Err)
+		what := ""
+		if e.Operators != nil {
+			what = " " + strings.Join(e.Operators, ", ")
+		}
+		s.say("failed, restarting%s from the last checkpoint in %v: %v", what, e.After.Round(time.Millisecond), e.Err)
 	case coordinator.Progress:
 		s.progress(e)
 	}

@@ -70,6 +70,8 @@ func TestEachEventThatMattersIsALine(t *testing.T) {
 		{MetricsServed{URL: "http://127.0.0.1:1/metrics"}, "metrics are at http://127.0.0.1:1/metrics\n"},
 		{Restarting{Err: errors.New("oops"), After: 1600*time.Millisecond + 3},
 			"failed, restarting from the last checkpoint in 1.6s: oops\n"},
+		{Restarting{Err: errors.New("oops"), After: time.Second, Operators: []string{"a", "b"}},
+			"failed, restarting a, b from the last checkpoint in 1s: oops\n"},
 		{Started{Attempt: 1}, ""},
 		{SourcesEnded{}, ""},
 		{CheckpointStored{Checkpoint: 1}, ""},

@@ -89,10 +89,11 @@ type collected[T any] struct {
 	prepared map[int][]T
 	visible  map[int][]T
 	order    []int
+	of       map[int]uint64 // the checkpoint that rows were prepared for
 }
 
 func newCollected[T any]() *collected[T] {
-	return &collected[T]{prepared: map[int][]T{}, visible: map[int][]T{}}
+	return &collected[T]{prepared: map[int][]T{}, visible: map[int][]T{}, of: map[int]uint64{}}
 }
 
 func (c *collected[T]) at(step string) error {
@@ -176,7 +177,7 @@ func (w *collectedWriter[T]) Write(_ context.Context, b *flow.Batch[T]) error {
 	return w.sink.at("write")
 }
 
-func (w *collectedWriter[T]) Prepare(context.Context, uint64) (flow.Prepared, error) {
+func (w *collectedWriter[T]) Prepare(_ context.Context, checkpoint uint64) (flow.Prepared, error) {
 	if err := w.sink.at("prepare"); err != nil {
 		return flow.Prepared{}, err
 	}
@@ -184,7 +185,7 @@ func (w *collectedWriter[T]) Prepare(context.Context, uint64) (flow.Prepared, er
 	defer w.sink.mu.Unlock()
 	id := w.sink.next
 	w.sink.next++
-	w.sink.prepared[id] = slices.Clone(w.rows)
+	w.sink.prepared[id], w.sink.of[id] = slices.Clone(w.rows), checkpoint
 	w.rows = nil
 	if w.sink.early {
 		if err := w.sink.reveal(id); err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,15 +27,13 @@ func must(t *testing.T, err error) {
 func quick() Options {
 	return Options{
 		Short: 20 * time.Millisecond, Long: 40 * time.Millisecond, Small: 10_000, Large: 400_000, Rate: 10_000,
-		Checkpoints: 2, Throttle: 20_000,
+		Checkpoints: 2, Throttle: 50_000, Sizes: []string{"10KB", "100KB"}, Changes: 10_000, Seconds: 0.1, Pairs: 1,
+		InFlight: 64, Latency: time.Millisecond,
 	}
 }
 
 func TestCheckpointsOfThreeJobsAreMeasured(t *testing.T) {
-	temporary := t.TempDir()
-	t.Setenv("TMPDIR", temporary)
-	r, err := Run(t.Context(), quick(), t.Output())
-	must(t, err)
+	r := measured(t, quick(), Intervals, Throttle)
 	if len(r.Rows) != 3 || r.RatePerS != 10_000 || r.Wanted != 1.5 || min(r.Ratio, r.PauseRatio) <= 0 {
 		t.Fatalf("%+v", r)
 	}
@@ -52,13 +49,9 @@ func TestCheckpointsOfThreeJobsAreMeasured(t *testing.T) {
 	if r.Rows[0].StateBytes >= r.Rows[1].StateBytes || r.Rows[1].StateBytes != r.Rows[2].StateBytes {
 		t.Errorf("states of %d, %d and %d bytes", r.Rows[0].StateBytes, r.Rows[1].StateBytes, r.Rows[2].StateBytes)
 	}
-	if x := r.Throttled; x.RatePerS != 20_000 || min(x.FreeS, x.UnalignedS) <= 0 || x.AlignedS < 2*x.UnalignedS ||
+	if x := *r.Throttled; x.RatePerS != 50_000 || min(x.FreeS, x.UnalignedS) <= 0 || x.AlignedS < 2*x.UnalignedS ||
 		x.OvertakenBytes == 0 || x.Speedup != x.AlignedS/x.UnalignedS {
 		t.Errorf("%+v", x)
-	}
-	left, err := os.ReadDir(temporary)
-	if must(t, err); len(left) > 0 {
-		t.Errorf("%v is left behind", left)
 	}
 }
 
@@ -80,6 +73,17 @@ func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
 		"0 checkpoints":        func(o *Options) { o.Checkpoints = 0 },
 		"memory -1 bytes":      func(o *Options) { o.Memory = -1 },
 		"throttle of 1999":     func(o *Options) { o.Throttle = 1999 },
+		`no part "rest"`:       func(o *Options) { o.Only = []string{Cost, "rest"} },
+		`size "10 apples"`:     func(o *Options) { o.Sizes = []string{"1KB", "10 apples"} },
+		`size "0MB"`:           func(o *Options) { o.Sizes = []string{"0MB", "1MB"} },
+		"[1MB]: there must be": func(o *Options) { o.Sizes = []string{"1MB"} },
+		"[2MB 1MB]: each must": func(o *Options) { o.Sizes = []string{"2MB", "1MB"} },
+		"0 changes a second":   func(o *Options) { o.Changes = 0 },
+		"12501 changes a":      func(o *Options) { o.Changes = 12_501 },
+		"0 pairs of 0.1":       func(o *Options) { o.Pairs = 0 },
+		"1 pairs of 0 sec":     func(o *Options) { o.Seconds = 0 },
+		"0 records in flight":  func(o *Options) { o.InFlight = 0 },
+		"at reads of 0s":       func(o *Options) { o.Latency = 0 },
 	} {
 		o := quick()
 		change(&o)
@@ -155,7 +159,7 @@ func TestWhatIsMeasuredBeginsWhenTheStateIsThere(t *testing.T) {
 	})
 	want := Row{
 		IntervalS: 1, StateBytes: 1000, Checkpoints: 2, DurationS: 0.03, MaxDurationS: 0.03, NewBytes: 30,
-		PauseS: 3, MaxPauseS: 4,
+		PauseS: 3, MaxPauseS: 4, MedianPauseS: 4,
 	}
 	if got != want {
 		t.Errorf("%+v, want %+v", got, want)

@@ -11,6 +11,7 @@ import (
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/discard"
 	"github.com/aquifer-stream/aquifer/internal/metric"
+	"github.com/aquifer-stream/aquifer/internal/objstore/metered"
 	"github.com/aquifer-stream/aquifer/state"
 )
 
@@ -41,6 +42,19 @@ type observer struct {
 	// overtaken are the bytes of rows.
 	overtaken []int64
 	before    []aquifer.Sample // as of about when what is measured begins
+	last      []aquifer.Sample // as of the last progress
+	settle    func()           // called when the job is at rest; nil if it need not be
+	idle      int              // checkpoints in a row that had nothing to do
+	reads     float64          // until the last checkpoint
+	pauses    []float64        // seconds, since before
+}
+
+func newObserver(source *paced, wanted int) *observer {
+	b := &observer{loaded: &source.loaded, wanted: wanted, stop: make(chan struct{})}
+	if source.settles {
+		b.settle = func() { source.loaded.Store(true) }
+	}
+	return b
 }
 
 // unmeasured checkpoints come first when the state is there: one may have begun before, and the next has all the rest
@@ -50,11 +64,11 @@ const unmeasured = 2
 func (b *observer) hear(e aquifer.Event) {
 	switch e := e.(type) {
 	case aquifer.Progress:
-		if len(b.took) == 0 {
-			b.before = e.Metrics
-		}
+		b.progress(e.Metrics)
 	case aquifer.CheckpointStored:
 		switch {
+		case b.settle != nil && !b.loaded.Load() && b.rests(e):
+			b.settle()
 		case !b.loaded.Load() || len(b.took) == b.wanted:
 		case b.skipped < unmeasured:
 			b.skipped++
@@ -68,15 +82,42 @@ func (b *observer) hear(e aquifer.Event) {
 	}
 }
 
-// measure runs a job with a state of about the given size in a directory of its own.
-func measure(ctx context.Context, o Options, size int64, interval time.Duration) (r Row, err error) {
+// progress takes in the metrics of a moment, and notes how long the pauses since the one before were.
+func (b *observer) progress(now []aquifer.Sample) {
+	if len(b.took) == 0 {
+		b.before = now
+	} else if n := grown(b.last, now, metric.StateFreezes); n > 0 {
+		b.pauses = append(b.pauses, grown(b.last, now, metric.StateFreezeTime)/n)
+	}
+	b.last = now
+}
+
+// restful is how many checkpoints in a row have nothing to do when a job is at rest.
+const restful = 3
+
+// rests notes whether a job without input is at rest: checkpoints have nothing new, and compactions read nothing.
+func (b *observer) rests(e aquifer.CheckpointStored) bool {
+	reads := metric.Sum(b.last, metric.ObjectRequests, metric.Label{Name: "operation", Value: metered.Read.String()})
+	if b.idle++; e.Bytes == 0 || e.NewBytes > 0 || reads != b.reads {
+		b.idle = 0
+	}
+	b.reads = reads
+	return b.idle == restful
+}
+
+// grown is by how much a metric has grown.
+func grown(before, after []aquifer.Sample, name string) float64 {
+	return metric.Sum(after, name) - metric.Sum(before, name)
+}
+
+// steady runs a job with the keys of a source in a directory of its own.
+func steady(ctx context.Context, o Options, source *paced, interval time.Duration) (r Row, err error) {
 	dir, err := os.MkdirTemp("", "aquifer-bench-checkpoint")
 	if err != nil {
 		return r, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	source := newPaced(keysOf(size), o.Rate)
-	b := &observer{loaded: &source.loaded, wanted: o.Checkpoints, stop: make(chan struct{})}
+	b := newObserver(source, o.Checkpoints)
 	job := aquifer.NewJob("bench-checkpoint")
 	keys := aquifer.KeyBy(aquifer.From(job, "keys", source), func(k *int64) int64 { return *k })
 	counted := aquifer.Process(keys, "count", func() aquifer.ProcessFunc[int64, int64] { return &counts{} })
@@ -96,18 +137,25 @@ func measure(ctx context.Context, o Options, size int64, interval time.Duration)
 
 // row is what was measured, with the metrics of the job at its end.
 func (b *observer) row(interval time.Duration, after []aquifer.Sample) Row {
-	grown := func(name string) float64 { return metric.Sum(after, name) - metric.Sum(b.before, name) }
+	b.progress(after)
+	per := func(name, of string) float64 { return grown(b.before, after, name) / grown(b.before, after, of) }
 	return Row{
 		IntervalS: interval.Seconds(), StateBytes: int64(metric.Sum(after, metric.StateMemory)),
 		Checkpoints: len(b.took), DurationS: median(b.took).Seconds(), MaxDurationS: slices.Max(b.took).Seconds(),
-		NewBytes:  median(b.newBytes),
-		PauseS:    grown(metric.StateFreezeTime) / grown(metric.StateFreezes),
-		MaxPauseS: metric.Sum(after, metric.StateFreezeMax),
+		NewBytes:     median(b.newBytes),
+		ChangedBytes: int64(per(metric.IngestedBytes, metric.StateFreezes)),
+		MergedBytes:  int64(per(metric.CompactionWritten, metric.StateFreezes)),
+		PauseS:       per(metric.StateFreezeTime, metric.StateFreezes),
+		MaxPauseS:    metric.Sum(after, metric.StateFreezeMax),
+		MedianPauseS: median(b.pauses),
 	}
 }
 
 // median is the middle one.
-func median[T int64 | time.Duration](all []T) T {
+func median[T int64 | float64 | time.Duration](all []T) T {
+	if len(all) == 0 {
+		return 0
+	}
 	sorted := slices.Sorted(slices.Values(all))
 	return sorted[len(sorted)/2]
 }

@@ -3,6 +3,8 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -10,12 +12,25 @@ import (
 
 // Options say what is measured.
 type Options struct {
+	// Only are the parts that are measured; none for all of them.
+	Only []string
 	// Short and Long are the intervals that are compared.
 	Short, Long time.Duration
 	// Small and Large are sizes of state in memory, in bytes, approximately. The intervals are compared at the large.
 	Small, Large int64
 	// Rate is how many records change state in a second.
 	Rate int64
+	// Sizes are those of the parts sizes and restore, such as 100MB, the smallest first.
+	Sizes []string
+	// Changes is how many keys change in a second there, spread over all of the state.
+	Changes int64
+	// Seconds is for how long each job of the part cost is measured, Pairs how many there are with checkpoints and
+	// without.
+	Seconds float64
+	Pairs   int
+	// InFlight is how many records wait for reads at a barrier of the part drain, Latency what a read takes at least.
+	InFlight int
+	Latency  time.Duration
 	// Memory bounds the memory of state in bytes, and with it what is changed and not written; zero for no bound.
 	Memory int64
 	// Throttle is how many records a second the last function of a job takes whose source gives ten times as many.
@@ -24,9 +39,30 @@ type Options struct {
 	Checkpoints int
 }
 
+// The parts of a report.
+const (
+	Intervals = "intervals"
+	Sizes     = "sizes"
+	Cost      = "cost"
+	Restore   = "restore"
+	Drain     = "drain"
+	Throttle  = "throttled"
+)
+
+// Parts are all there are, in the order in which they are measured.
+var Parts = []string{Intervals, Sizes, Cost, Restore, Drain, Throttle}
+
+// wants reports whether a part is measured.
+func (o Options) wants(part string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, part) }
+
 // Check refuses what cannot be measured, all mistakes at once.
 func (o Options) Check() error {
 	var wrong []error
+	for _, part := range o.Only {
+		if !slices.Contains(Parts, part) {
+			wrong = append(wrong, fmt.Errorf("there is no part %q: there are %s", part, strings.Join(Parts, ", ")))
+		}
+	}
 	if o.Short <= 0 || o.Long <= o.Short {
 		wrong = append(wrong, fmt.Errorf("intervals of %v and %v: the second must be the longer one", o.Short, o.Long))
 	}
@@ -44,8 +80,33 @@ func (o Options) Check() error {
 	if o.Memory < 0 {
 		wrong = append(wrong, fmt.Errorf("memory %d bytes is negative", o.Memory))
 	}
-	if len(wrong) > 0 {
+	if wrong = append(wrong, o.checkSizes(), o.checkRuns()); errors.Join(wrong...) != nil {
 		return base.Errorf(base.Config, "%w", errors.Join(wrong...))
+	}
+	return nil
+}
+
+// checkSizes refuses changes that are not the same at all sizes.
+func (o Options) checkSizes() error {
+	sizes, err := o.sizes()
+	if err != nil {
+		return err
+	}
+	most := float64(keysOf(sizes[0])) / o.Short.Seconds()
+	if o.Changes < 1 || float64(o.Changes) > most {
+		return fmt.Errorf("%d changes a second: there must be some, and %.0f at most, "+
+			"so that the keys of %s are enough for an interval", o.Changes, most, o.Sizes[0])
+	}
+	return nil
+}
+
+// checkRuns refuses what the parts cost and drain cannot do.
+func (o Options) checkRuns() error {
+	if !(o.Seconds > 0) || o.Pairs < 1 {
+		return fmt.Errorf("%d pairs of %g seconds: there must be some", o.Pairs, o.Seconds)
+	}
+	if o.InFlight < 1 || o.Latency <= 0 {
+		return fmt.Errorf("%d records in flight at reads of %v: both must be above 0", o.InFlight, o.Latency)
 	}
 	return nil
 }

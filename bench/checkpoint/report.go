@@ -1,17 +1,16 @@
 package checkpoint
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"text/tabwriter"
-	"time"
 )
 
 // mostRatio is how much longer a checkpoint may take for the longer interval.
 const mostRatio = 1.5
 
-// Report is what was measured. Fields of it and of Row are added, never renamed.
+// Report is what was measured. Fields of it and of what it is made of are added, never renamed. Parts that were not
+// measured are empty.
 type Report struct {
 	// RatePerS is how many records change state in a second.
 	RatePerS int64 `json:"rate_per_s"`
@@ -22,8 +21,18 @@ type Report struct {
 	// PauseRatio is the pause at barriers with the large state by that with the small one.
 	PauseRatio float64 `json:"pause_ratio"`
 	Rows       []Row   `json:"rows"`
+	// Sizes is about states of different sizes.
+	Sizes *Scale `json:"sizes,omitempty"`
+	// Cost is about throughput.
+	Cost *Toll `json:"cost,omitempty"`
+	// Restore is about what follows a checkpoint.
+	Restore *Restores `json:"restore,omitempty"`
+	// Drain is about records that wait for state.
+	Drain *Drained `json:"drain,omitempty"`
 	// Throttled is about a job that lags.
-	Throttled Throttled `json:"throttled"`
+	Throttled *Throttled `json:"throttled,omitempty"`
+	// Goals are those of all parts that were measured.
+	Goals []Goal `json:"goals"`
 }
 
 // Row is what was measured of one job. Durations are medians, in seconds, from the begin of a checkpoint until it is
@@ -36,39 +45,47 @@ type Row struct {
 	MaxDurationS float64 `json:"max_duration_s"`
 	// NewBytes is the size of the tables that a checkpoint has and the one before had not.
 	NewBytes int64 `json:"new_bytes"`
+	// ChangedBytes is the size of the tables of changes alone, MergedBytes what compactions wrote meanwhile; both are
+	// averages of a checkpoint.
+	ChangedBytes int64 `json:"changed_bytes"`
+	MergedBytes  int64 `json:"merged_bytes"`
 	// PauseS is for how long a barrier stopped the operator to freeze its state, on average, and MaxPauseS at most,
-	// what was not measured included.
-	PauseS    float64 `json:"pause_s"`
-	MaxPauseS float64 `json:"max_pause_s"`
-}
-
-// Run measures all that the options ask for and says on progress how far it is. It works in temporary directories.
-func Run(ctx context.Context, o Options, progress io.Writer) (r Report, err error) {
-	if err := o.Check(); err != nil {
-		return r, err
-	}
-	r = Report{RatePerS: o.Rate, Wanted: mostRatio}
-	for _, job := range []struct {
-		size     int64
-		interval time.Duration
-	}{{o.Small, o.Short}, {o.Large, o.Short}, {o.Large, o.Long}} {
-		fmt.Fprintf(progress, "%d checkpoints of about %.1f MiB, one every %v\n",
-			o.Checkpoints, mib(job.size), job.interval)
-		row, err := measure(ctx, o, job.size, job.interval)
-		if err != nil {
-			return r, err
-		}
-		r.Rows = append(r.Rows, row)
-	}
-	small, short, long := r.Rows[0], r.Rows[1], r.Rows[2]
-	r.Ratio, r.PauseRatio = long.DurationS/short.DurationS, short.PauseS/small.PauseS
-	fmt.Fprintf(progress, "%d checkpoints three times of a job that takes %d records a second\n", o.Checkpoints, o.Throttle)
-	r.Throttled, err = throttled(ctx, o)
-	return r, err
+	// what was not measured included. MedianPauseS is the median.
+	PauseS       float64 `json:"pause_s"`
+	MaxPauseS    float64 `json:"max_pause_s"`
+	MedianPauseS float64 `json:"median_pause_s"`
 }
 
 // Print shows the report to a person.
 func (r Report) Print(w io.Writer) {
+	var parts []func()
+	if len(r.Rows) > 0 {
+		parts = append(parts, func() { r.printIntervals(w) })
+	}
+	if r.Sizes != nil {
+		parts = append(parts, func() { r.Sizes.print(w); r.printGoals(w, Sizes) })
+	}
+	if r.Cost != nil {
+		parts = append(parts, func() { r.Cost.print(w); r.printGoals(w, Cost) })
+	}
+	if r.Restore != nil {
+		parts = append(parts, func() { r.Restore.print(w); r.printGoals(w, Restore) })
+	}
+	if r.Drain != nil {
+		parts = append(parts, func() { r.Drain.print(w); r.printGoals(w, Drain) })
+	}
+	if r.Throttled != nil {
+		parts = append(parts, func() { r.Throttled.print(w) })
+	}
+	for i, print := range parts {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		print()
+	}
+}
+
+func (r Report) printIntervals(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "interval\tstate MiB\tcheckpoints\tms\tat most\tnew MiB\tpause µs\tat most\t")
 	for _, x := range r.Rows {
@@ -76,23 +93,16 @@ func (r Report) Print(w io.Writer) {
 			1e3*x.DurationS, 1e3*x.MaxDurationS, mib(x.NewBytes), 1e6*x.PauseS, 1e6*x.MaxPauseS)
 	}
 	_ = t.Flush()
-	verdict := "ok"
-	if r.Ratio > r.Wanted {
-		verdict = "MISSED"
-	}
-	fmt.Fprintf(w, "\n%d records/s. A longer interval makes a checkpoint %.2f times as long (wanted ≤ %g: %s); "+
-		"a larger state makes the pause %.2f times as long.\n", r.RatePerS, r.Ratio, r.Wanted, verdict, r.PauseRatio)
-	r.Throttled.print(w)
+	goal := atMost(Intervals, "", r.Ratio, r.Wanted)
+	fmt.Fprintf(w, "\n%d records/s. A longer interval makes a checkpoint %.2f times as long %s; "+
+		"a larger state makes the pause %.2f times as long.\n", r.RatePerS, r.Ratio, goal.verdict(), r.PauseRatio)
 }
 
-func (t Throttled) print(w io.Writer) {
-	verdict := "ok"
-	if t.Speedup < t.Wanted {
-		verdict = "MISSED"
-	}
+func (t *Throttled) print(w io.Writer) {
+	goal := atLeast(Throttle, "", t.Speedup, t.Wanted)
 	fmt.Fprintf(w, "A job that takes %d records/s of ten times as many: a checkpoint takes %.0f ms with barriers that wait, and "+
-		"%.0f ms with %.2f MiB of rows overtaken,\n%.1f times less (wanted ≥ %g: %s). Without the throttle it takes %.0f ms.\n",
-		t.RatePerS, 1e3*t.AlignedS, 1e3*t.UnalignedS, mib(t.OvertakenBytes), t.Speedup, t.Wanted, verdict, 1e3*t.FreeS)
+		"%.0f ms with %.2f MiB of rows overtaken,\n%.1f times less %s. Without the throttle it takes %.0f ms.\n",
+		t.RatePerS, 1e3*t.AlignedS, 1e3*t.UnalignedS, mib(t.OvertakenBytes), t.Speedup, goal.verdict(), 1e3*t.FreeS)
 }
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }

@@ -78,7 +78,7 @@ func lag(ctx context.Context, o Options, rate int64, after time.Duration) (*obse
 	defer func() { _ = os.RemoveAll(dir) }()
 	const subtasks = 2
 	source := newPaced(keysOf(o.Small), 10*o.Throttle)
-	b := &observer{loaded: &source.loaded, wanted: o.Checkpoints, stop: make(chan struct{})}
+	b := newObserver(source, o.Checkpoints)
 	job := aquifer.NewJob("bench-throttled")
 	same := func(k *int64) int64 { return *k }
 	first := aquifer.Process(aquifer.KeyBy(aquifer.From(job, "keys", source), same), "first",

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aquifer-stream/aquifer"
-	"github.com/aquifer-stream/aquifer/bench/checkpoint"
 	"github.com/aquifer-stream/aquifer/bench/state"
 	"github.com/aquifer-stream/aquifer/internal/gcpace"
 )
@@ -76,41 +75,6 @@ at most two times.`,
 	f.StringSliceVar(&o.Distributions, "dist", []string{state.Uniform, state.Zipf}, "distributions of keys")
 	f.Float64Var(&o.CacheFraction, "cache-fraction", 0.25, "size of a disk cache by that of the state's tables (0: none)")
 	f.BoolVar(&o.Compaction, "compaction", true, "compare waits for state with and without compactions")
-	f.BoolVar(&asJSON, "json", false, "print one JSON object")
-	return c
-}
-
-func benchCheckpointCommand() *cobra.Command {
-	var o checkpoint.Options
-	var asJSON bool
-	c := &cobra.Command{
-		Use:   "checkpoint",
-		Short: "Measure how long checkpoints take, and for how long barriers stop a job",
-		Long: `Measure how long checkpoints take, and for how long barriers stop a job.
-
-Jobs count keys at a steady rate, with their state in a directory. The duration of checkpoints is compared between a
-short and a long interval, with ten times the changes: it should not grow by more than a half. The pause at a barrier,
-in which an operator freezes its state, is compared between a small and a large state. And of a job that lags behind its
-source (--throttle) they are compared between barriers that wait for the rows in front of them and such as overtake them.`,
-		Example: `  aquifer bench checkpoint
-  aquifer bench checkpoint --large 100000000 --rate 50000
-  aquifer bench checkpoint --memory 1000000000 --json`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return conduct(c, asJSON, o.Check, func(ctx context.Context, progress io.Writer) (printable, error) {
-				return checkpoint.Run(ctx, o, progress)
-			})
-		},
-	}
-	f := c.Flags()
-	f.DurationVar(&o.Short, "short", time.Second, "the short interval between checkpoints")
-	f.DurationVar(&o.Long, "long", 10*time.Second, "the long one")
-	f.Int64Var(&o.Small, "small", 10_000_000, "the small state in memory, about so many bytes")
-	f.Int64Var(&o.Large, "large", 2_000_000_000, "the large one")
-	f.Int64Var(&o.Rate, "rate", 500_000, "records per second")
-	f.Int64Var(&o.Throttle, "throttle", 40_000, "records per second that a job takes which lags")
-	f.IntVar(&o.Checkpoints, "checkpoints", 5, "checkpoints measured of each job")
-	f.Int64Var(&o.Memory, "memory", 0, "bound on the memory of the process in bytes (0: none)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")
 	return c
 }

@@ -32,7 +32,7 @@ func TestStateBeyondMemoryIsMeasured(t *testing.T) {
 // quickCheckpoints are the flags of a measurement that takes half a second.
 var quickCheckpoints = []string{
 	"bench", "checkpoint", "--short", "20ms", "--long", "40ms", "--small", "10000", "--large", "100000", "--rate", "10000",
-	"--checkpoints", "2", "--throttle", "20000",
+	"--checkpoints", "2", "--throttle", "50000", "--only", "intervals,throttled",
 }
 
 func TestCheckpointsAreMeasured(t *testing.T) {
@@ -42,7 +42,7 @@ func TestCheckpointsAreMeasured(t *testing.T) {
 		t.Errorf("%s", r.Stdout)
 	}
 	table := succeed(t, quickCheckpoints...)
-	if !strings.Contains(table.Stdout, "pause µs") || strings.Count(table.Stdout, "\n") != 8 {
+	if !strings.Contains(table.Stdout, "pause µs") || strings.Count(table.Stdout, "\n") != 9 {
 		t.Errorf("%s", table.Stdout)
 	}
 }

@@ -132,7 +132,7 @@ func TestMistakesAreOneLineAndExitCode2(t *testing.T) {
 		{"bench state 4", `unknown command "4" for "aquifer bench state"`},
 		{"bench state --ratio 0.5", "ratio 0.5: the state must be larger than the memory"},
 		{"bench state --ratio many", `invalid argument "many" for "--ratio" flag`},
-		{"bench checkpoint --rate 0", "0 records a second and 5 checkpoints: there must be some"},
+		{"bench checkpoint --rate 0", "0 records a second and 3 checkpoints: there must be some"},
 		{"checkpoint frobnicate", `unknown command "frobnicate" for "aquifer checkpoint"`},
 		{"checkpoint list", "accepts 1 arg(s), received 0"},
 		{"checkpoint list " + empty, empty + " is not a state directory"},

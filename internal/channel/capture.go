@@ -1,5 +1,10 @@
 package channel
 
+import (
+	"slices"
+	"time"
+)
+
 // Line is a channel as a barrier has found it: what it had come to, and what was queued in it. Lines that have been
 // restored keep who sent them.
 type Line struct {
@@ -128,7 +133,7 @@ func (g *Gate) copyTo(l *Line, m Message) {
 		return
 	}
 	if m.Batch != nil {
-		m.Batch = g.clone(m.Batch)
+		m.Batch = g.rows.Copy(m.Batch)
 	}
 	l.Messages = append(l.Messages, m)
 }
@@ -170,16 +175,36 @@ func (g *Gate) record(i int, m Message) Message {
 
 // hurry sets the time for the next barrier, if one has come. The mutex is held.
 func (g *Gate) hurry() {
-	if b, ok := g.oldest(); ok && !b.Overtake.IsZero() {
+	b, ok := g.oldest()
+	if !ok {
+		return
+	}
+	if !b.Overtake.IsZero() {
 		g.urgency.By(b.Overtake)
+	}
+	if b.Above > 0 && !g.urgency.Is() && g.queued() > b.Above {
+		g.urgency.By(time.Now())
 	}
 }
 
+// queued is about how many bytes of rows wait in all channels.
+func (g *Gate) queued() (bytes int64) {
+	for i := range g.queues {
+		q := &g.queues[i]
+		for n := range q.n {
+			if b := q.at(n).Batch; b != nil {
+				bytes += g.rows.Bytes(b)
+			}
+		}
+	}
+	return bytes
+}
+
 // Restore gives the gate what barriers had overtaken before it was made. All of it is delivered before anything that is
-// sent, one generation after the other, with the watermarks that the lines of a generation agree on. It is called by
-// the receiver before Next.
+// sent, one generation after the other, with the watermarks that the lines of a generation agree on. One without lines
+// agrees on nothing. It is called by the receiver before Next.
 func (g *Gate) Restore(generations [][]Line) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.old = generations
+	g.old = slices.DeleteFunc(generations, func(lines []Line) bool { return len(lines) == 0 })
 }

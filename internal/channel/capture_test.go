@@ -12,8 +12,8 @@ import (
 	"github.com/aquifer-stream/aquifer/flow"
 )
 
-// same is a clone of batches that are strings.
-func same(batch any) any { return batch }
+// same are rows that nobody changes, of one byte each batch.
+var same = Rows{Copy: func(batch any) any { return batch }, Bytes: func(any) int64 { return 1 }}
 
 // urgent is a barrier that waits for nothing.
 func urgent(id uint64) Message { return barrierBy(id, time.Now()) }
@@ -154,6 +154,37 @@ func TestABarrierThatAlignsInTimeOvertakesNothing(t *testing.T) {
 	})
 }
 
+// barrierAbove is a barrier that waits behind so many bytes.
+func barrierAbove(id uint64, bytes int64) Message {
+	m := Control()
+	m.Barrier = &Barrier{Checkpoint: id, Above: bytes}
+	return m
+}
+
+func TestABarrierThatMayWaitBehindSoManyBytesOvertakesMore(t *testing.T) {
+	g := NewGate(2, 8, same)
+	send(t, g, 0, batch("a"), batch("b"), barrierAbove(1, 2))
+	expect(t, g, "a b")
+	send(t, g, 1, batch("c"), barrierAbove(1, 2), batch("d"))
+	expect(t, g, "c |1| d")
+	send(t, g, 0, batch("e"), barrierAbove(2, 2))
+	send(t, g, 1, batch("f"), batch("g")) // all that is queued counts, when the next barrier comes
+	if g.Urgency().Is() {
+		t.Error("it is urgent before")
+	}
+	send(t, g, 1, barrierAbove(2, 2))
+	wantCaptured(t, captures(t, g, 2), true, "e / f g")
+	expect(t, g, "e f g")
+}
+
+func TestTheNextBarrierIsWeighedWhenTheOneBeforeIsComplete(t *testing.T) {
+	g := NewGate(2, 8, same)
+	send(t, g, 0, urgent(1), batch("a"), batch("b"), barrierAbove(2, 1))
+	captures(t, g, 1)
+	send(t, g, 1, urgent(1), barrierAbove(2, 1))
+	wantCaptured(t, captures(t, g, 2), true, "a b / ")
+}
+
 func TestABarrierWaitsUntilTheOneBeforeItIsComplete(t *testing.T) {
 	g := NewGate(2, 8, same)
 	send(t, g, 0, urgent(1), batch("a"), urgent(2))
@@ -235,6 +266,26 @@ func TestWhatIsRestoredComesFirstWithItsWatermarks(t *testing.T) {
 	})
 	send(t, g, 0, watermark(6), batch("e"), watermark(8))
 	expect(t, g, "w2 a b w5 c d w7 e w8")
+}
+
+// Of some old subtasks there may be nothing for this one: that says nothing of whether rows will come.
+func TestAGenerationWithoutLinesSaysNothing(t *testing.T) {
+	g := NewGate(1, 4, same)
+	g.Restore([][]Line{nil, {{Channel: -1, Watermark: 3, Messages: []Message{batch("a")}}}, {}})
+	expect(t, g, "w3 a")
+	send(t, g, 0, watermark(6))
+	expect(t, g, "w6")
+}
+
+// That others had been idle is not what is known of those that send today.
+func TestWhatHadBeenIdleIsActiveBehindWhatIsRestored(t *testing.T) {
+	g := NewGate(2, 4, same)
+	g.Restore([][]Line{{{Channel: -1, Watermark: 3, Idle: true, Messages: []Message{batch("a")}}}})
+	expect(t, g, "idle a active")
+	send(t, g, 0, watermark(6))
+	expect(t, g, "")
+	send(t, g, 1, watermark(5))
+	expect(t, g, "w5")
 }
 
 func TestABarrierOvertakesWhatIsBeingRestoredToo(t *testing.T) {

@@ -28,7 +28,7 @@ type Event struct {
 type Gate struct {
 	credit int
 	wake   chan struct{} // holds a token when there may be something to receive
-	clone  func(batch any) any
+	rows   Rows
 
 	// urgency is begun when a barrier has to overtake. Senders of the receiver's own rows look at it too.
 	urgency Urgency
@@ -57,13 +57,20 @@ type progress struct {
 	idle      bool
 }
 
-// NewGate returns a gate with the given number of channels, each of which takes credit messages. clone copies a batch,
-// for barriers that overtake; gates without get no such barriers.
-func NewGate(channels, credit int, clone func(batch any) any) *Gate {
+// Rows are what a gate must know of batches for barriers to overtake them. Gates without get no such barriers.
+type Rows struct {
+	// Copy returns a copy of a batch.
+	Copy func(batch any) any
+	// Bytes is about how many bytes of memory a batch takes. It is safe for concurrent use.
+	Bytes func(batch any) int64
+}
+
+// NewGate returns a gate with the given number of channels, each of which takes credit messages.
+func NewGate(channels, credit int, rows Rows) *Gate {
 	g := &Gate{
 		credit:  credit,
 		wake:    make(chan struct{}, 1),
-		clone:   clone,
+		rows:    rows,
 		queues:  make([]queue, channels),
 		state:   make([]Line, channels),
 		current: progress{watermark: flow.NoTime},
@@ -245,7 +252,9 @@ func (g *Gate) restore() {
 			return
 		}
 	}
-	g.old, g.begun = g.old[1:], false
+	if g.old, g.begun = g.old[1:], false; len(g.old) == 0 {
+		g.advance(g.state) // what was idle is not any more, as far as is known
+	}
 }
 
 // lines are the channels that agree on the watermark now.
@@ -375,8 +384,8 @@ func (s *Sender) put(m Message, overdraw bool) bool {
 	if !m.isEmpty() || m.Barrier != nil {
 		q.push(m)
 	}
-	if m.Barrier != nil && !m.Barrier.Overtake.IsZero() && g.capture == nil {
-		g.urgency.By(m.Barrier.Overtake)
+	if m.Barrier != nil && g.capture == nil {
+		g.hurry()
 	}
 	g.mu.Unlock()
 	signal(g.wake)

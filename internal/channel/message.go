@@ -14,6 +14,9 @@ type Barrier struct {
 	Last bool
 	// Overtake is from when on the barrier does not wait for what is queued before it; the zero time for never.
 	Overtake time.Time
+	// Above is how many bytes may be queued in front of a receiver for the barrier to wait there; with more it overtakes
+	// at once. Zero for as many as there are.
+	Above int64
 }
 
 // same reports whether two barriers are one, come by different channels.

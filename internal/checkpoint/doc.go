@@ -4,7 +4,8 @@
 //
 // What always holds:
 //
-//   - Checkpoint numbers ascend and are never used twice, those of aborted checkpoints included.
+//   - Checkpoint numbers ascend and are never used twice, those of aborted checkpoints included. A new run does not
+//     know those of an earlier one that left no manifest: messages of an earlier run must not reach it.
 //   - At most one checkpoint is being taken. It is stored only when every task has acknowledged it, committed
 //     only when it has been stored, and commits happen in the order of checkpoints, none left out.
 //   - The newest stored checkpoint is never retired.

@@ -76,6 +76,11 @@ type Split struct {
 	Position []byte `json:"position,omitempty"`
 }
 
+// InFlight reports whether rows were on their way to the operator.
+func (o *Operator) InFlight() bool {
+	return slices.ContainsFunc(o.Subtasks, func(s Subtask) bool { return s.Flight != nil })
+}
+
 // Subtask is a subtask's part of a checkpoint.
 type Subtask struct {
 	Range     base.KeyGroupRange `json:"range"`

@@ -6,6 +6,11 @@ import "fmt"
 type Config struct {
 	// Interval is the time from the begin of a checkpoint to that of the next; zero for none but the last.
 	Interval int64
+	// Pause is the least time from the end of a checkpoint, whatever became of it, to the begin of the next periodic one.
+	Pause int64
+	// Overhead is the share of the time that checkpoints may cost: where they cost more, there is more time between them.
+	// Zero is for any.
+	Overhead float64
 	// Timeout ends a checkpoint that tasks have not acknowledged.
 	Timeout int64
 	// Tolerated is how many in a row may fail.
@@ -129,10 +134,13 @@ type Coordinator struct {
 	begun    int64
 	pending  map[int]struct{} // tasks that have yet to acknowledge
 	next     int64            // when the next one is due
+	cost     float64          // of a checkpoint, about, in milliseconds
 	wanted   Reason           // a last checkpoint that has been asked for
 	asker    Ticket           // of who did
 	waiting  []Request        // for checkpoints that are not the last, oldest first
 	failures int
+	down     int    // regions that do not run
+	lost     []Lost // those of them that have not been restarted
 
 	retained   []uint64
 	commits    []uint64 // stored and not committed, oldest first
@@ -148,12 +156,16 @@ func NewCoordinator(c Config, last uint64, retained []uint64, now int64) *Coordi
 	return &Coordinator{Config: c, now: now, last: last, next: now + c.Interval, retained: retained}
 }
 
+// At says what time it is, as a Tick does, but nothing that the time has come for is done before the next step: what
+// happened until now goes first.
+func (c *Coordinator) At(now int64) { c.now = max(c.now, now) }
+
 // Step takes an event and returns what is to be done, in order.
 func (c *Coordinator) Step(e Event) []Action {
 	if c.phase == over {
 		switch e := e.(type) {
 		case Tick:
-			c.now = max(c.now, e.Now) // a NextTick that stays in the past would keep the caller busy
+			c.At(e.Now) // a NextTick that stays in the past would keep the caller busy
 		case Request:
 			return refuse(e.Ticket, refused)
 		}
@@ -161,9 +173,13 @@ func (c *Coordinator) Step(e Event) []Action {
 	}
 	switch e := e.(type) {
 	case Tick:
-		c.now = max(c.now, e.Now)
+		c.At(e.Now)
 	case Request:
 		return c.request(e)
+	case Lost:
+		return c.lose(e)
+	case Regained:
+		return c.regain(e)
 	case Ended:
 		return c.end(e.Cause)
 	case Ack:
@@ -172,6 +188,8 @@ func (c *Coordinator) Step(e Event) []Action {
 		if c.phase == taking && e.Checkpoint == c.last {
 			return c.abort(fmt.Sprintf("task %d: %s", e.Task, e.Reason))
 		}
+	case Spent:
+		c.spent(e)
 	case Stored:
 		return c.stored(e)
 	case StoreFailed:
@@ -191,7 +209,7 @@ func (c *Coordinator) due() []Action {
 	if c.phase == taking && c.now-c.begun >= c.Timeout {
 		return c.abort(fmt.Sprintf("%d of %d tasks had not taken part after %d ms", len(c.pending), c.Tasks, c.Timeout))
 	}
-	var actions []Action
+	actions := c.restarts()
 	if len(c.commits) > 0 && !c.committing && c.now >= c.retryAt {
 		c.committing = true
 		actions = append(actions, Commit{c.commits[0]})
@@ -204,7 +222,7 @@ func (c *Coordinator) due() []Action {
 
 func (c *Coordinator) begin() Action {
 	c.last++
-	c.phase, c.begun, c.next = taking, c.now, c.now+c.Interval
+	c.phase, c.begun, c.next = taking, c.now, c.now+c.EffectiveInterval()
 	c.reason, c.ticket = c.choose()
 	c.pending = map[int]struct{}{}
 	for t := range c.Tasks {
@@ -228,7 +246,7 @@ func (c *Coordinator) ack(e Ack) []Action {
 // abort gives up the checkpoint at hand. A last one is tried again: without it the run cannot end. One that somebody
 // asked for is not, and counts for nothing: asking does no harm to the run.
 func (c *Coordinator) abort(cause string) []Action {
-	c.phase = idle
+	c.settle()
 	actions := []Action{Abort{c.last, cause}}
 	if c.reason.asked() {
 		actions = append(actions, c.answer(0, cause)...)
@@ -241,14 +259,15 @@ func (c *Coordinator) abort(cause string) []Action {
 	if c.wanted != "" {
 		c.next = c.now + retryAfter(c.failures)
 	}
-	return actions
+	return append(actions, c.restarts()...)
 }
 
 func (c *Coordinator) stored(e Stored) []Action {
 	if c.phase != storing || e.Checkpoint != c.last {
 		return nil
 	}
-	c.phase, c.failures = idle, 0
+	c.settle()
+	c.failures = 0
 	if c.reason.Last() {
 		c.closing = c.reason
 	}
@@ -301,7 +320,7 @@ func (c *Coordinator) NextTick() int64 {
 		next = min(next, c.begun+c.Timeout)
 	case c.ready():
 		next = c.now
-	case c.phase == idle && c.closing == "" && (c.Interval > 0 || c.wanted != ""):
+	case c.phase == idle && c.closing == "" && c.down == 0 && (c.Interval > 0 || c.wanted != ""):
 		next = min(next, c.next)
 	}
 	if len(c.commits) > 0 && !c.committing {

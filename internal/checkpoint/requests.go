@@ -56,7 +56,7 @@ func (c *Coordinator) ending() bool { return c.wanted != "" || c.closing != "" }
 // ready reports whether a checkpoint is to begin.
 func (c *Coordinator) ready() bool {
 	switch {
-	case c.phase != idle || c.closing != "":
+	case c.phase != idle || c.closing != "" || c.down > 0:
 		return false
 	case c.wanted == "" && len(c.waiting) > 0:
 		return true

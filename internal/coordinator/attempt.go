@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,25 +17,51 @@ import (
 // attempt steps the checkpoint protocol while the tasks run.
 type attempt struct {
 	*run
-	number   int // of the attempt, from 1
 	opened   time.Time
-	worker   *worker.Attempt
 	protocol *checkpoint.Coordinator
+	first    *checkpoint.Manifest // what the run began with
 	restored *checkpoint.Manifest
 	stored   map[uint64]*checkpoint.Manifest // stored and not yet committed
 	begun    map[uint64]time.Time
 	tables   map[string]bool // of the last checkpoint stored, or else of the restored one
 	hot      []byte          // what the last checkpoint said of the disk cache, and when that was found out
 	hotAt    time.Time
-	garbage  map[string]bool // what the worker says is not needed, and may not have been deleted yet
-	slow     sync.WaitGroup  // the store and commit work under way
-	failure  error
+	garbage  map[string]bool   // what the worker says is not needed, and may not have been deleted yet
+	slow     sync.WaitGroup    // the store and commit work under way
+	failure  error             // what the tasks are ended for
+	wrong    error             // what they have ended with
 	ticket   checkpoint.Ticket // the newest
 	asked    map[checkpoint.Ticket]*ask
+
+	regions    []*region
+	running    int           // regions whose tasks have not ended
+	rebuilding int           // regions that are about to run again
+	finishing  bool          // no region is restarted any more
+	finished   chan struct{} // closed then
+	ends       chan ended
+	builds     chan rebuilt
+	sinks      sync.Mutex // held by whoever recovers sinks or commits their output
 
 	wake chan struct{}
 	mu   sync.Mutex
 	in   []checkpoint.Event
+}
+
+// newAttempt prepares an attempt at running the tasks.
+func newAttempt(r *run, first, m *checkpoint.Manifest) *attempt {
+	a := &attempt{
+		run: r, opened: time.Now(), first: first, restored: m,
+		stored: map[uint64]*checkpoint.Manifest{}, begun: map[uint64]time.Time{},
+		tables: namesOf(m), garbage: map[string]bool{}, asked: map[checkpoint.Ticket]*ask{},
+		finished: make(chan struct{}), wake: make(chan struct{}, 1),
+	}
+	tasks := 0
+	for i, p := range r.Plan.Regions() {
+		a.regions = append(a.regions, &region{of: a, number: i, plan: p, first: tasks})
+		tasks += p.Tasks()
+	}
+	a.ends, a.builds = make(chan ended, len(a.regions)), make(chan rebuilt, len(a.regions))
+	return a
 }
 
 // post queues an event for the protocol. It never blocks.
@@ -43,6 +69,10 @@ func (a *attempt) post(e checkpoint.Event) {
 	a.mu.Lock()
 	a.in = append(a.in, e)
 	a.mu.Unlock()
+	a.awake()
+}
+
+func (a *attempt) awake() {
 	select {
 	case a.wake <- struct{}{}:
 	default:
@@ -57,22 +87,6 @@ func (a *attempt) take() []checkpoint.Event {
 	return in
 }
 
-// Acknowledged implements worker.Listener.
-func (a *attempt) Acknowledged(id uint64, task int) {
-	a.post(checkpoint.Ack{Checkpoint: id, Task: task})
-}
-
-// Declined implements worker.Listener.
-func (a *attempt) Declined(id uint64, task int, err error) {
-	a.post(checkpoint.Decline{Checkpoint: id, Task: task, Reason: err.Error()})
-}
-
-// SourcesEnded implements worker.Listener.
-func (a *attempt) SourcesEnded() {
-	a.OnEvent(SourcesEnded{})
-	a.post(checkpoint.Request{Now: now(), Reason: checkpoint.ReasonEnd})
-}
-
 func now() int64 { return time.Now().UnixMilli() }
 
 // drive runs the tasks and the protocol. It returns nil when the job has finished or stopped, with its
@@ -82,18 +96,19 @@ func (a *attempt) drive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.begun, a.asked = map[uint64]time.Time{}, map[checkpoint.Ticket]*ask{}
 	a.protocol = checkpoint.NewCoordinator(checkpoint.Config{
 		Interval: a.Interval.Milliseconds(), Timeout: a.Timeout.Milliseconds(), Tolerated: a.Tolerated,
-		Retain: a.Retain, Tasks: a.worker.Tasks(),
+		Pause: a.Pause.Milliseconds(), Overhead: a.Overhead, Retain: a.Retain, Tasks: a.Plan.Tasks(),
 	}, last, retained, now())
 	a.recovered(goesOnFrom(a.restored))
-	a.OnEvent(Started{a.number, goesOnFrom(a.restored), time.Since(a.opened)})
-	tasks := make(chan error, 1)
-	go func() { tasks <- a.worker.Run() }()
+	a.starts++
+	a.OnEvent(Started{a.starts, goesOnFrom(a.restored), time.Since(a.opened)})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	err = a.loop(ctx, tasks)
+	for _, r := range a.regions {
+		a.launch(r, r.worker)
+	}
+	err = a.loop(ctx)
 	if err != nil {
 		cancel() // after a success, what is not retained is still deleted
 	}
@@ -110,8 +125,8 @@ func goesOnFrom(m *checkpoint.Manifest) uint64 {
 	return m.Checkpoint
 }
 
-// loop steps the protocol with what happens until the tasks have ended.
-func (a *attempt) loop(ctx context.Context, tasks <-chan error) error {
+// loop steps the protocol with what happens until the tasks of all regions have ended.
+func (a *attempt) loop(ctx context.Context) error {
 	stop := a.Stop
 	a.admit() // what has come in since the attempt before
 	progress := time.NewTicker(500 * time.Millisecond)
@@ -119,10 +134,10 @@ func (a *attempt) loop(ctx context.Context, tasks <-chan error) error {
 	for {
 		timer := time.NewTimer(time.Until(time.UnixMilli(a.protocol.NextTick())))
 		select {
-		case err := <-tasks:
-			timer.Stop()
-			a.report()
-			return errors.Join(err, a.failure)
+		case e := <-a.ends:
+			a.end(ctx, e)
+		case b := <-a.builds:
+			a.goOn(ctx, b)
 		case <-a.wake:
 		case <-a.Requests.wake:
 			a.admit()
@@ -133,17 +148,25 @@ func (a *attempt) loop(ctx context.Context, tasks <-chan error) error {
 		case <-progress.C:
 			a.report()
 			if a.memory.TakeOverfull() {
-				a.again = true
+				a.anew = true
 				a.post(checkpoint.Request{Now: now(), Reason: checkpoint.ReasonStop})
 			}
 		}
 		timer.Stop()
+		if a.done() {
+			a.report()
+			return errors.Join(a.wrong, a.failure)
+		}
+		a.protocol.At(now())
 		for _, e := range append(a.take(), checkpoint.Tick{Now: now()}) {
 			for _, action := range a.protocol.Step(e) {
 				a.act(ctx, action)
 			}
 		}
-		a.worker.Expect(a.protocol.NextBegin())
+		for _, w := range a.workers() {
+			w.Expect(a.protocol.NextBegin())
+		}
+		a.interval.Store(a.protocol.EffectiveInterval())
 	}
 }
 
@@ -154,15 +177,19 @@ func (a *attempt) act(ctx context.Context, action checkpoint.Action) {
 		a.mu.Lock()
 		a.begun[act.Checkpoint] = time.Now()
 		a.mu.Unlock()
-		if err := a.worker.Trigger(a.barrier(act)); err != nil {
-			a.post(checkpoint.Decline{Checkpoint: act.Checkpoint, Reason: err.Error()})
+		for _, w := range a.workers() {
+			if err := w.Trigger(a.barrier(act)); err != nil {
+				a.post(checkpoint.Decline{Checkpoint: act.Checkpoint, Reason: err.Error()})
+			}
 		}
 	case checkpoint.Store:
 		a.slow.Go(func() { a.save(ctx, act.Checkpoint, act.Reason) })
 	case checkpoint.Commit:
 		a.slow.Go(func() { a.commit(ctx, act.Checkpoint) })
 	case checkpoint.Abort:
-		a.worker.Drop(act.Checkpoint)
+		for _, w := range a.workers() {
+			w.Drop(act.Checkpoint)
+		}
 		a.mu.Lock()
 		a.result.CheckpointsFailed++
 		delete(a.begun, act.Checkpoint)
@@ -170,15 +197,17 @@ func (a *attempt) act(ctx context.Context, action checkpoint.Action) {
 		a.OnEvent(CheckpointFailed{act.Checkpoint, errors.New(act.Cause)})
 	case checkpoint.Retire:
 		a.slow.Go(func() { a.retire(ctx, act.Keep) })
+	case checkpoint.Restart:
+		a.rebuild(ctx, a.regions[act.Region])
 	case checkpoint.Answer:
 		a.answer(act)
 	case checkpoint.Fail:
 		a.fail(errors.New(act.Cause))
 	case checkpoint.Finished:
 		a.result.Finished = act.Reason == checkpoint.ReasonEnd
-		a.again = a.again && act.Reason == checkpoint.ReasonStop
-		a.over = !a.again
-		a.worker.Finish()
+		a.anew = a.anew && act.Reason == checkpoint.ReasonStop
+		a.over = !a.anew
+		a.finish()
 	}
 }
 
@@ -186,10 +215,11 @@ func (a *attempt) act(ctx context.Context, action checkpoint.Action) {
 // either: other programs may have other rows.
 func (a *attempt) barrier(b checkpoint.Begin) channel.Barrier {
 	barrier := channel.Barrier{Checkpoint: b.Checkpoint, Last: b.Reason.Last()}
-	if a.UnalignedAfter == nil || barrier.Last || b.Reason.Kept() {
+	if a.Unaligned == nil || barrier.Last || b.Reason.Kept() {
 		return barrier
 	}
-	if after := a.UnalignedAfter(); after != 0 {
+	after, above := a.Unaligned()
+	if barrier.Above = above; after != 0 {
 		barrier.Overtake = time.Now().Add(max(0, after))
 	}
 	return barrier
@@ -198,12 +228,12 @@ func (a *attempt) barrier(b checkpoint.Begin) channel.Barrier {
 // fail ends the tasks.
 func (a *attempt) fail(err error) {
 	a.failure = err
-	a.worker.Finish()
+	a.finish()
 }
 
 // save makes the checkpoint durable: the manifest, then the head.
 func (a *attempt) save(ctx context.Context, id uint64, reason checkpoint.Reason) {
-	operators, err := a.worker.Operators(id)
+	operators, cost, err := a.operators(id)
 	if err == nil {
 		m := &checkpoint.Manifest{
 			Job: a.Plan.Name, Checkpoint: id, Term: a.term, Created: now(), Reason: reason,
@@ -214,7 +244,8 @@ func (a *attempt) save(ctx context.Context, id uint64, reason checkpoint.Reason)
 			a.mu.Lock()
 			a.stored[id] = m
 			a.mu.Unlock()
-			a.announce(m)
+			a.announce(m, cost)
+			a.post(checkpoint.Spent{Checkpoint: id, Cost: 1e3 * cost.Seconds()})
 			a.post(checkpoint.Stored{Checkpoint: id})
 			return
 		}
@@ -223,8 +254,8 @@ func (a *attempt) save(ctx context.Context, id uint64, reason checkpoint.Reason)
 }
 
 // announce tells of a stored checkpoint.
-func (a *attempt) announce(m *checkpoint.Manifest) {
-	e := CheckpointStored{Checkpoint: m.Checkpoint, Reason: string(m.Reason)}
+func (a *attempt) announce(m *checkpoint.Manifest, cost time.Duration) {
+	e := CheckpointStored{Checkpoint: m.Checkpoint, Reason: string(m.Reason), Cost: cost}
 	for _, t := range m.Tables() {
 		e.Bytes += t.Bytes
 		if !a.tables[t.Name] {
@@ -235,6 +266,7 @@ func (a *attempt) announce(m *checkpoint.Manifest) {
 	e.Overtaken = m.Overtaken()
 	a.mu.Lock()
 	a.overtaken += e.Overtaken
+	a.cost += cost
 	e.Duration = time.Since(a.begun[m.Checkpoint])
 	delete(a.begun, m.Checkpoint)
 	a.result.LastCheckpoint, a.result.StateBytes = m.Checkpoint, e.Bytes
@@ -259,6 +291,8 @@ func (a *attempt) commit(ctx context.Context, id uint64) {
 	a.mu.Lock()
 	m := a.stored[id]
 	a.mu.Unlock()
+	a.sinks.Lock()
+	defer a.sinks.Unlock()
 	for _, n := range a.Plan.Nodes() {
 		if n.Sink == nil {
 			continue
@@ -271,23 +305,34 @@ func (a *attempt) commit(ctx context.Context, id uint64) {
 	a.mu.Lock()
 	delete(a.stored, id)
 	a.mu.Unlock()
-	a.worker.Committed(id)
+	for _, w := range a.workers() {
+		w.Committed(id)
+	}
 	a.OnEvent(CheckpointCommitted{id})
 	a.post(checkpoint.Committed{Checkpoint: id})
 }
 
 // retire deletes what no kept checkpoint needs.
 func (a *attempt) retire(ctx context.Context, keep []uint64) {
+	workers := a.workers()
+	reads := func(name string) bool {
+		return slices.ContainsFunc(workers, func(w *worker.Attempt) bool { return w.Reads(name) })
+	}
+	garbage := map[string]bool{} // what is read still stays for the next time
 	a.mu.Lock()
-	for _, name := range a.worker.Garbage() {
-		a.garbage[name] = true
+	for _, w := range workers {
+		for _, name := range w.Garbage() {
+			a.garbage[name] = true
+		}
 	}
-	garbage := maps.Clone(a.garbage)
+	for name := range a.garbage {
+		if !reads(name) {
+			garbage[name] = true
+		}
+	}
 	a.mu.Unlock()
-	inUse := func(name string) bool {
-		return !garbage[name] && checkpoint.Spared(name, a.term, a.number)
-	}
-	if err := a.store.Retire(ctx, keep, inUse); err != nil && ctx.Err() == nil {
+	inUse := func(name string) bool { return !garbage[name] && a.inUse(name) }
+	if err := a.store.Retire(ctx, keep, reads, inUse); err != nil && ctx.Err() == nil {
 		a.OnEvent(CollectionFailed{err})
 		return
 	}
@@ -300,8 +345,11 @@ func (a *attempt) retire(ctx context.Context, keep []uint64) {
 
 // report tells how far the job is.
 func (a *attempt) report() {
-	p := Progress{Elapsed: time.Since(a.begin), RowsRead: a.rowsRead + rowsRead(a.worker), Watermark: flow.EndOfTime}
-	p.Operators = a.worker.Stats()
+	p := Progress{Elapsed: time.Since(a.begin), RowsRead: a.rowsRead, Watermark: flow.EndOfTime}
+	for _, w := range a.workers() {
+		p.RowsRead += rowsRead(w)
+		p.Operators = append(p.Operators, w.Stats()...)
+	}
 	for _, s := range p.Operators {
 		p.StateBytes += s.StateBytes.Load()
 		p.Keys += s.Keys.Load()

@@ -9,6 +9,7 @@
 //     again at each start until it has succeeded.
 //   - Nothing is written before the restored checkpoint has been found readable and compatible with the
 //     program.
-//   - A failure is followed by a restart or by the end of the run, and is in the result.
+//   - A failure is followed by a restart or by the end of the run, and is in the result. A restart is of the region that
+//     failed, from a checkpoint of all regions; none is taken while a region does not run.
 //   - Run returns after every goroutine it started has ended.
 package coordinator

@@ -39,6 +39,9 @@ type CheckpointStored struct {
 	Bytes, NewBytes int64
 	// Overtaken is the size of the rows that its barrier has overtaken; they are part of both.
 	Overtaken int64
+	// Cost is about the time that it has taken from the rows: the longest for which its barrier stopped a task, and what
+	// processors did for it, shared by all of them. Waits for the store are not in it.
+	Cost time.Duration
 }
 
 // CheckpointCommitted says that the output of a checkpoint is visible.
@@ -70,6 +73,8 @@ type ControlFailed struct{ Err error }
 type Restarting struct {
 	Err   error
 	After time.Duration
+	// Operators are the uids of those that are restarted, and the others go on; nil for all.
+	Operators []string
 }
 
 // FailedTask names the operators of the task that an error came from, and which of its subtasks it was; it is empty if

@@ -9,10 +9,10 @@ import (
 
 // metrics are the samples of the attempt, of what it shares with others and of the run.
 func (a *attempt) metrics() []metric.Sample {
-	tasks := a.worker.Metrics()
+	tasks := a.taskMetrics()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.ofTasks = tasks
+	a.run.ofTasks = tasks
 	return a.run.metrics()
 }
 
@@ -20,6 +20,8 @@ func (a *attempt) metrics() []metric.Sample {
 func (r *run) metrics() []metric.Sample {
 	all := slices.Concat(r.ofTasks, r.metered.Samples(), r.scheduled.Samples())
 	all = append(all, metric.Sample{Name: metric.CompactionPauses, Value: r.resources.Paused().Seconds()})
+	all = append(all, metric.Sample{Name: metric.CheckpointCost, Value: r.cost.Seconds()},
+		metric.Sample{Name: metric.CheckpointInterval, Value: float64(r.interval.Load()) / 1e3})
 	blocks, disk := r.resources.Blocks(), r.disk.Metrics()
 	hits, misses := blocks.Counts()
 	for _, s := range []struct {

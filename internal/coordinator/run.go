@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
@@ -22,7 +23,6 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/objstore/patient"
 	"github.com/aquifer-stream/aquifer/internal/objstore/scheduled"
 	"github.com/aquifer-stream/aquifer/internal/plan"
-	"github.com/aquifer-stream/aquifer/internal/worker"
 )
 
 // Config is what it takes to run a job.
@@ -42,9 +42,14 @@ type Config struct {
 	OnCache func(*diskcache.Cache)
 	// Interval is the time between checkpoints; zero for none but the last. Timeout ends an attempt at one.
 	Interval, Timeout time.Duration
-	// UnalignedAfter says how long barriers wait for what is queued in front of them, until they overtake it; zero for as
-	// long as it takes, and less for not at all. It is asked at each checkpoint. Nil is for zero.
-	UnalignedAfter func() time.Duration
+	// Pause is the least time between the end of a checkpoint and the begin of the next, Overhead the share of the time
+	// that they may cost, for which the interval grows; zeros are for no such bounds.
+	Pause    time.Duration
+	Overhead float64
+	// Unaligned says how long barriers wait for what is queued in front of them, until they overtake it; zero for as
+	// long as it takes, and less for not at all; and behind how many bytes they do not wait at all, zero for none. It is
+	// asked at each checkpoint. Nil is for zeros.
+	Unaligned func() (after time.Duration, above int64)
 	// Tolerated is how many checkpoints in a row may fail, Retain how many are kept.
 	Tolerated, Retain int
 	// From is the checkpoint to restore; zero for the latest.
@@ -112,10 +117,15 @@ type run struct {
 	result    Result
 	rowsRead  int64 // by attempts that have ended
 	last      Progress
+	strategy  restarts
 	ofTasks   []metric.Sample // of the last attempt, as it was told last
 	over      bool            // the last checkpoint of the job is stored and committed
 	overtaken int64           // bytes of rows, by all barriers
-	again     bool            // the tasks have stopped to be started anew, with less memory
+	cost      time.Duration   // of all checkpoints
+	// incarnations counts the times that tasks of a region were built, starts those that tasks began to run.
+	incarnations, starts int
+	interval             atomic.Int64 // between checkpoints now, in milliseconds
+	anew                 bool         // the tasks have stopped to be started anew, with less memory
 }
 
 // Run runs the job until its input ends, it is stopped, the context ends or it fails for good.
@@ -239,25 +249,25 @@ func (r *run) open(ctx context.Context) (m *checkpoint.Manifest, err error) {
 // attempts runs the job again and again until it ends or has failed too often. A job that is stopped in the pause
 // after a failure ends with that failure: there was no last checkpoint.
 func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
-	strategy := restarts{most: r.Restarts, delay: r.RestartDelay, jitter: r.Jitter}
+	r.strategy = restarts{most: r.Restarts, delay: r.RestartDelay, jitter: r.Jitter}
 	for n := 1; ; n++ {
 		started := time.Now()
-		r.again = false
+		r.anew = false
 		err := r.attempt(ctx, m, n)
-		if err == nil && r.again {
+		if err == nil && r.anew {
 			continue
 		}
 		if err == nil || ctx.Err() != nil || r.over {
 			return err
 		}
 		r.failed(err)
-		pause, again := strategy.failed(time.Since(started))
+		pause, again := r.strategy.failed(time.Since(started))
 		if final := base.KindOf(err) != base.Failed || errors.Is(err, store.ErrDeposed); final || !again {
 			return err
 		}
 		r.result.Restarts++
 		r.retell()
-		r.OnEvent(Restarting{err, pause})
+		r.OnEvent(Restarting{Err: err, After: pause})
 		select {
 		case <-time.After(pause):
 		case <-r.Stop:
@@ -283,42 +293,38 @@ func (r *run) latest(ctx context.Context, first *checkpoint.Manifest) (*checkpoi
 // attempt runs the tasks once; n counts the attempts, from 1. Sources are asked for their splits before sinks
 // touch anything.
 func (r *run) attempt(ctx context.Context, m *checkpoint.Manifest, n int) (err error) {
+	first := m
 	if n > 1 {
 		if m, err = r.latest(ctx, m); err != nil {
 			return err
 		}
 	}
-	a := &attempt{
-		run: r, number: n, opened: time.Now(), restored: m,
-		stored: map[uint64]*checkpoint.Manifest{}, wake: make(chan struct{}, 1),
-		garbage: map[string]bool{}, tables: namesOf(m),
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w, err := worker.New(objstore.For(ctx, objstore.Record), worker.Config{
-		Plan: r.Plan, Objects: r.cached, Incarnation: checkpoint.Incarnation(r.term, n), Restore: m,
-		Resources: r.resources, MaxDirty: r.MaxDirty, Budget: r.Budget,
-		Credit: channelCredit, FlushAfter: r.FlushAfter, Listener: a,
-	})
-	if err != nil {
-		return r.offerPrevious(ctx, m, err)
-	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	a.worker = w
-	if err := w.Discover(); err != nil {
-		return err
+	a := newAttempt(r, first, m)
+	defer func() {
+		for _, w := range a.workers() {
+			r.rowsRead += rowsRead(w)
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	for _, region := range a.regions {
+		if region.worker, err = region.build(ctx, m); err != nil {
+			return r.offerPrevious(ctx, m, err)
+		}
 	}
 	defer r.warm(ctx, m)()
-	defer func() { r.rowsRead += rowsRead(w) }()
-	if err := r.recoverSinks(ctx, m); err != nil {
+	if err := a.recoverSinks(ctx, r.Plan, m); err != nil {
 		return err
 	}
 	return r.offerPrevious(ctx, m, a.drive(ctx))
 }
 
-// recoverSinks commits what the checkpoint holds and clears what was written after it.
-func (r *run) recoverSinks(ctx context.Context, m *checkpoint.Manifest) error {
-	for _, n := range r.Plan.Nodes() {
+// recoverSinks commits what the checkpoint holds of the sinks of a plan and clears what was written after it.
+func (a *attempt) recoverSinks(ctx context.Context, p *plan.Physical, m *checkpoint.Manifest) error {
+	a.sinks.Lock()
+	defer a.sinks.Unlock()
+	for _, n := range p.Nodes() {
 		if n.Sink == nil {
 			continue
 		}

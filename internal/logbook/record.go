@@ -46,6 +46,10 @@ func Of(e coordinator.Event) (Record, bool) {
 	case coordinator.CheckpointFailed:
 		return record(slog.LevelWarn, "checkpoint failed", checkpoint(e.Checkpoint), failure(e.Err)), true
 	case coordinator.Restarting:
+		if e.Operators != nil {
+			return record(slog.LevelWarn, "restarting a part", seconds("pause_seconds", e.After), failure(e.Err),
+				slog.Any("operators", e.Operators)), true
+		}
 		return record(slog.LevelWarn, "restarting", seconds("pause_seconds", e.After), failure(e.Err)), true
 	case coordinator.CollectionFailed:
 		return record(slog.LevelWarn, "deletion of unneeded objects failed", failure(e.Err)), true

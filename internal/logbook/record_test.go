@@ -61,6 +61,8 @@ var events = []struct {
 		`level=WARN msg="checkpoint failed" checkpoint=9 error="oops\n at 1"`},
 	{coordinator.Restarting{Err: errOops, After: 100 * time.Millisecond},
 		`level=WARN msg=restarting pause_seconds=0.1 error="oops\n at 1"`},
+	{coordinator.Restarting{Err: errOops, After: 100 * time.Millisecond, Operators: []string{"a", "b"}},
+		`level=WARN msg="restarting a part" pause_seconds=0.1 error="oops\n at 1" operators="[a b]"`},
 	{coordinator.CollectionFailed{Err: errOops},
 		`level=WARN msg="deletion of unneeded objects failed" error="oops\n at 1"`},
 	{coordinator.CacheFailed{Err: errOops}, `level=WARN msg="disk cache failed" error="oops\n at 1"`},

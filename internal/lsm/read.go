@@ -28,7 +28,7 @@ func (s *Shard) Read(ctx context.Context, keys [][]byte, found func(i int, value
 	}
 	s.turns.reading()
 	s.keysRead.Add(int64(len(keys)))
-	return s.use(func() error {
+	return s.read(func() error {
 		r := &groupRead{shard: s, filters: s.res.filtersFit(), readers: s.res.readers, keys: keys, found: found}
 		if len(keys) == 1 {
 			return r.one(ctx)

@@ -15,7 +15,7 @@ func (s *Shard) Scan(ctx context.Context, r Range, visit func(key, value []byte)
 		return nil
 	}
 	s.turns.reading()
-	return s.use(func() error {
+	return s.read(func() error {
 		scan, err := s.scan(ctx, &pebble.IterOptions{LowerBound: r.Start, UpperBound: r.End})
 		if err != nil {
 			return err

@@ -33,6 +33,7 @@ type Shard struct {
 	compacted signal       // of a compaction that has ended, well or not
 	waited    atomic.Int64 // nanoseconds that ingestions waited for compactions
 	sweeps    sweeps
+	reads     reads
 	ingesting sync.Mutex // Ingest and Export one at a time
 
 	open   sync.RWMutex // held for reading while the database is used

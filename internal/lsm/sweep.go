@@ -63,7 +63,7 @@ type found struct {
 // look finds some keys that an old value at least has expired of.
 func (w *Sweep) look(ctx context.Context) (f found, err error) {
 	w.shard.turns.reading()
-	err = w.shard.use(func() error {
+	err = w.shard.read(func() error {
 		for len(w.ranges) > 0 && len(f.keys) < suspects {
 			if err := w.lookIn(ctx, &f); err != nil {
 				return err

@@ -98,7 +98,7 @@ func within(t pebble.TableInfo) []byte {
 // warm looks for a key. The error is that of the context or of a shard that is closed.
 func (s *Shard) warm(ctx context.Context, key []byte) error {
 	var asked asked
-	err := s.use(func() error {
+	err := s.read(func() error {
 		r := &groupRead{shard: s, filters: s.res.filtersFit()}
 		it, err := r.open(ctx, &asked)
 		if err != nil {

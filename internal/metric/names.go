@@ -86,6 +86,8 @@ const (
 	CheckpointsFailed    = "aquifer_checkpoints_failed_total"
 	CheckpointBytes      = "aquifer_checkpoint_bytes"
 	CheckpointOvertaken  = "aquifer_checkpoint_overtaken_bytes_total"
+	CheckpointCost       = "aquifer_checkpoint_cost_seconds_total"
+	CheckpointInterval   = "aquifer_checkpoint_interval_seconds"
 	Restarts             = "aquifer_restarts_total"
 )
 
@@ -199,5 +201,8 @@ var All = []Metric{
 	{CheckpointsFailed, Counter, nil, "Checkpoints given up by this run."},
 	{CheckpointBytes, Gauge, nil, "The size of the tables of the last checkpoint."},
 	{CheckpointOvertaken, Counter, nil, "Bytes of rows that barriers have overtaken, in stored checkpoints."},
+	{CheckpointCost, Counter, nil, "Time that checkpoints have taken from the rows: that for which their barriers stopped a task, " +
+		"and that of processors, without waits for the store."},
+	{CheckpointInterval, Gauge, nil, "The time between checkpoints, as it is chosen for their cost."},
 	{Restarts, Counter, nil, "Restarts after failures in this run."},
 }

@@ -3,8 +3,10 @@ package operator
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
@@ -229,6 +231,23 @@ func TestOneRowInFlightIsEnough(t *testing.T) {
 	r.rig.watermark(9)
 	r.settle()
 	r.wants("a2 asks, a2 hears 1 true, a2=2, b2 asks, b2 hears 1 true, b2=2, c5=1, timer c=1, w9")
+}
+
+// A task that waits for room would otherwise be told again and again that there is something to do.
+func TestTimersThatATickHasComeForAreNotDueUntilThereIsRoom(t *testing.T) {
+	r := newShelfRig(t, func(env *Env) { env.InFlight = 1 }, event{"a", 0, 2})
+	r.rows(nil, event{"a", 0, 2})
+	if due := r.op().Due(); !r.op().Full() || due.IsZero() || due.After(time.Now()) {
+		t.Fatalf("full: %v; what timers there are is not known, and looked at %v", r.op().Full(), due)
+	}
+	must(t, r.op().Tick(time.Now()))
+	if due := r.op().Due(); !due.IsZero() {
+		t.Errorf("due %v, and nothing can be done", due)
+	}
+	r.all()
+	if due := r.op().Due(); !due.IsZero() || r.op().clock != math.MinInt64 {
+		t.Errorf("due %v behind a tick at %d: the timers have not been looked at", due, r.op().clock)
+	}
 }
 
 // More would wait beside the state than memory has room for.

@@ -11,6 +11,10 @@ import (
 // behind the barrier.
 func (p *Process[K, In, Out]) leave() error {
 	for {
+		var urgent <-chan struct{}
+		if !p.env.Urgency.Is() { // asked first: it may begin at any moment from here on
+			urgent = p.env.Urgency.Begun()
+		}
 		leaves := false
 		if p.hurries() {
 			leaves = p.mayLeave()
@@ -21,10 +25,6 @@ func (p *Process[K, In, Out]) leave() error {
 		}
 		if p.idle() || leaves && p.flight.Parked() == 0 && p.derived == 0 && p.nextDue == len(p.due) {
 			return nil
-		}
-		var urgent <-chan struct{}
-		if !p.env.Urgency.Is() {
-			urgent = p.env.Urgency.Begun()
 		}
 		end := p.state.below.wait()
 		err := p.arrivals.waitOr(p.env.Context, urgent)

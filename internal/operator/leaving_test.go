@@ -94,6 +94,34 @@ func (r *shelfRig) snapshotOn() string {
 	return r.snapshot()
 }
 
+// hastening is a diary that makes a barrier urgent by a row.
+type hastening struct {
+	diary
+	urgency *channel.Urgency
+}
+
+func (h *hastening) Process(ctx *flow.Context, in *event, out flow.Collector[string]) error {
+	err := h.diary.Process(ctx, in, out)
+	if in.N == 2 {
+		h.urgency.By(time.Now())
+	}
+	return err
+}
+
+func TestABarrierThatBecomesUrgentWhileARowRunsLeavesTheNext(t *testing.T) {
+	var u channel.Urgency
+	fn := func() ProcessFunc[event, string] { return &hastening{urgency: &u} }
+	r := newShelfRigOf(t, fn, func(env *Env) { strict(env); env.Urgency = &u }, event{"a", 0, 1})
+	r.rows(nil, event{"a", 0, 2}, event{"a", 0, 3})
+	r.passes()
+	got := make(chan string, 1)
+	go func() { got <- r.snapshotOn() }()
+	r.pass <- struct{}{}
+	if left := <-got; left != "a3" {
+		t.Errorf("left %q", left)
+	}
+}
+
 func TestABarrierThatBecomesUrgentStopsWaiting(t *testing.T) {
 	r, u := newUrgentRig(t, strict, event{"a", 0, 1})
 	r.rows(nil, event{"a", 0, 3})

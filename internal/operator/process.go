@@ -120,16 +120,19 @@ func (p *Process[K, In, Out]) Idle(idle bool) error {
 	return p.happens(milestone{status: true, idle: idle})
 }
 
-// Due is when the next processing-time timer fires, or state is looked at for what has expired.
-func (p *Process[K, In, Out]) Due() time.Time {
-	if p.timers.processing == nil {
-		return p.state.aging.due(time.Time{})
+// Due is when the next processing-time timer fires, or state is looked at for what has expired. What a tick has come
+// for and what waits for others is not due: whoever waits for it would not wait at all.
+func (p *Process[K, In, Out]) Due() (due time.Time) {
+	if timers := p.timers.processing; timers != nil {
+		next, ok := timers.Next()
+		if waits := next <= p.clock && p.full(); ok && !waits {
+			due = time.UnixMilli(next)
+		}
 	}
-	next, ok := p.timers.processing.Next()
-	if !ok {
-		return p.state.aging.due(time.Time{})
+	if p.load != nil {
+		return due // the slots of its rows must stay where they are
 	}
-	return p.state.aging.due(time.UnixMilli(next))
+	return p.state.aging.due(due)
 }
 
 // Tick lets go what has expired and fires the processing-time timers that are due.

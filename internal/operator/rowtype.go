@@ -21,6 +21,8 @@ type RowType struct {
 	Writer func(config WriterConfig) Output
 	// Copy returns a copy of a batch. What rows point to is shared.
 	Copy func(batch any) any
+	// Bytes is about how many bytes of memory a batch takes. It is safe for concurrent use.
+	Bytes func(batch any) int64
 	// Select leaves those rows of a batch whose hash, by a hasher of the row type, is to be kept. It is nil if none is.
 	Select func(batch, hasher any, keep func(hash uint64) bool) any
 	// Codec returns what writes rows into checkpoints; an error, with the path of the field, for those that cannot be.
@@ -37,7 +39,7 @@ type Output interface {
 
 // RowTypeOf returns the RowType of T.
 func RowTypeOf[T any]() RowType {
-	pool := PoolOf[T]()
+	pool, weight := PoolOf[T](), newWeight[T]()
 	return RowType{
 		Name: reflect.TypeFor[T]().String(),
 		Deliver: func(receiver any) func(any) error {
@@ -47,6 +49,7 @@ func RowTypeOf[T any]() RowType {
 		Fan:    fan[T],
 		Writer: func(c WriterConfig) Output { return newWriter[T](c) },
 		Copy:   func(batch any) any { return copyRows(pool, batch.(*flow.Batch[T])) },
+		Bytes:  func(batch any) int64 { return weight.of(batch.(*flow.Batch[T]), 0) },
 		Select: selector[T],
 		Codec:  rowCodecOf[T],
 	}

@@ -52,6 +52,7 @@ type writer[T any] struct {
 
 	watermark int64     // the newest
 	due       time.Time // when what is buffered must go; zero for nothing buffered
+	rush      bool      // nothing waits for credit
 }
 
 type target[T any] struct {
@@ -167,6 +168,8 @@ func (w *writer[T]) Idle(idle bool) error {
 
 // Barrier sends all that is buffered and then the barrier, to every target.
 func (w *writer[T]) Barrier(b channel.Barrier) error {
+	w.rush = b.Above > 0 // only where it is queued does it show behind how much
+	defer func() { w.rush = false }()
 	if err := w.flushAll(); err != nil {
 		return err
 	}
@@ -221,13 +224,23 @@ func (w *writer[T]) broadcast(m channel.Message) error {
 	return nil
 }
 
+// atOnce is for messages that must not wait for credit.
+var atOnce = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 func (w *writer[T]) send(to *channel.Sender, m channel.Message) error {
 	if to.TrySend(m) {
 		return nil
 	}
 	begin := time.Now()
 	var hurry <-chan struct{}
-	if w.Urgency != nil {
+	switch {
+	case w.rush:
+		hurry = atOnce
+	case w.Urgency != nil:
 		hurry = w.Urgency.Begun()
 	}
 	err := to.Send(w.Context, m, hurry)

@@ -77,6 +77,9 @@ type Edge struct {
 	Hasher any
 }
 
+// Output names the output that the edge begins at, as checkpoints do.
+func (e Edge) Output() string { return fmt.Sprintf("%s/%d", e.From.UID, e.Port) }
+
 // SideUsedTwice is the mistake of giving one side output to two operators.
 func SideUsedTwice(name string) error {
 	return fmt.Errorf("side output %q is given to two operators: make one for each", name)

@@ -52,6 +52,14 @@ func (p *Physical) Consumers(n *Node, port int) (nodes []*Node, inputs []int) {
 	return nodes, inputs
 }
 
+// Tasks is the number of subtasks of all chains.
+func (p *Physical) Tasks() (n int) {
+	for _, c := range p.Chains {
+		n += c.Parallelism
+	}
+	return n
+}
+
 // Nodes are the operators of the job.
 func (p *Physical) Nodes() []*Node { return p.graph.Nodes }
 

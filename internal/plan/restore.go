@@ -140,7 +140,7 @@ const orDrop = "declare it, or lose it for good with --allow-dropped-state (RunO
 
 // leavesSomething reports whether anything of an operator would be missed.
 func leavesSomething(op checkpoint.Operator) bool {
-	return len(op.States) > 0 || len(op.Known) > 0 || wasSink(op)
+	return len(op.States) > 0 || len(op.Known) > 0 || wasSink(op) || op.InFlight()
 }
 
 // wasSink reports whether the operator left what only a sink can take.
@@ -172,6 +172,9 @@ func dropped(op checkpoint.Operator) RestoreOperator {
 	if wasSink(op) {
 		has = append(has, "output of a sink")
 	}
+	if op.InFlight() {
+		has = append(has, "rows on their way to it")
+	}
 	r.Why = "has " + strings.Join(has, " and ") + " in it but is not in the program"
 	for _, s := range op.States {
 		r.States = append(r.States, RestoreState{Name: s.Name, Kind: s.Kind, Outcome: Drop})
@@ -200,6 +203,10 @@ func restoring(n *Node, op *checkpoint.Operator) (r RestoreOperator, err error) 
 	case n.Sink == nil && wasSink(*op):
 		return r.refuse("is a sink in it but not in the program: give the new one another uid"), nil
 	}
+	if err := takesRows(n, op); err != nil {
+		why := fmt.Sprintf("cannot take the rows that are on their way to it: %v: go on from a savepoint, which has none", err)
+		return r.refuse(why), nil
+	}
 	fit := operator.Fit{States: make([]error, len(op.States))}
 	if n.Keyed != nil {
 		if fit, err = n.Keyed.Check(op.Key, op.States); err != nil {
@@ -212,6 +219,28 @@ func restoring(n *Node, op *checkpoint.Operator) (r RestoreOperator, err error) 
 	}
 	r.States, err = states(declared, op.States, fit.States)
 	return r, err
+}
+
+// takesRows says why an operator cannot take the rows that were on their way to it, if it cannot.
+func takesRows(n *Node, op *checkpoint.Operator) error {
+	for _, s := range op.Subtasks {
+		if s.Flight == nil {
+			continue
+		}
+		for _, from := range s.Flight.Inputs {
+			if !slices.ContainsFunc(n.Inputs, func(e Edge) bool { return e.Output() == from }) {
+				return fmt.Errorf("it takes none of %q any more", from)
+			}
+		}
+		codec, err := n.Input.Codec()
+		if err != nil {
+			return err
+		}
+		if _, err := codec.Reader(s.Flight.Schema); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refuse is what becomes of an operator that cannot take anything of what it had.

@@ -209,3 +209,46 @@ func TestADamagedSchemaIsRefused(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// lagging is a program whose operator takes rows of a type from an operator with a uid.
+func lagging[T any](from, uid string) *Graph {
+	g := &Graph{Name: "job"}
+	in := g.Add(&Node{UID: from, Name: "In", Source: &Source{}})
+	g.Add(&Node{UID: uid, Name: "Out", Sink: &Sink{}, Inputs: []Edge{forward(in)}, Input: operator.RowTypeOf[T]()})
+	return g
+}
+
+// What is on its way to an operator is as much part of a checkpoint as its state.
+func TestRowsOnTheirWayAreKeptOrSaidToBeLost(t *testing.T) {
+	codec, err := operator.RowTypeOf[int64]().Codec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &checkpoint.Manifest{Checkpoint: 7, MaxParallelism: 8, Operators: []checkpoint.Operator{
+		{UID: "in", Name: "In"},
+		{UID: "out", Name: "Out", Subtasks: []checkpoint.Subtask{
+			{}, {Flight: &checkpoint.Flight{Schema: codec.Schema, Inputs: []string{"in/0"}}},
+		}},
+	}}
+	for name, c := range map[string]struct {
+		g             *Graph
+		want, allowed string // parts of the errors, without and with allowance for what is dropped
+	}{
+		"the same program":  {lagging[int64]("in", "out"), "", ""},
+		"without it":        {lagging[int64]("in", "other"), `(uid "out") has rows on their way to it in it`, ""},
+		"of another one":    {lagging[int64]("other", "out"), `takes none of "in/0" any more`, `takes none of "in/0" any more`},
+		"of another type":   {lagging[string]("in", "out"), "cannot take the rows", "go on from a savepoint"},
+		"that has no codec": {lagging[func()]("in", "out"), "cannot take the rows", "go on from a savepoint"},
+	} {
+		r, err := Restoring(compiled(t, c.g), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for allow, want := range map[bool]string{false: c.want, true: c.allowed} {
+			err := r.Err(allow)
+			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, allowed %v: %v, want %q", name, allow, err, want)
+			}
+		}
+	}
+}

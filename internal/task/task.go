@@ -19,6 +19,8 @@ type Part struct {
 	operator.Snapshot
 	// Captured is what the barrier has overtaken in front of the operator, if it is the head; nil for nothing.
 	Captured *channel.Captured
+	// Held is how long the operator could do nothing else because of the barrier.
+	Held time.Duration
 }
 
 // Reporter hears from tasks. Its methods are called on the task's goroutine and must not block.
@@ -108,7 +110,7 @@ func (t *Task) Trigger(b channel.Barrier) bool {
 	default:
 		return false
 	}
-	if !b.Overtake.IsZero() {
+	if !b.Overtake.IsZero() { // sizes are for gates
 		t.Urgency.By(b.Overtake)
 	}
 	return true
@@ -257,6 +259,7 @@ func (t *Task) handle(e channel.Event) error {
 func (t *Task) barrier(b channel.Barrier, captured *channel.Captured) error {
 	parts := make([]Part, 0, len(t.Steps))
 	for _, s := range t.Steps {
+		begin := time.Now()
 		snap, err := s.Snapshot(b.Checkpoint)
 		if err != nil {
 			return err
@@ -264,7 +267,7 @@ func (t *Task) barrier(b channel.Barrier, captured *channel.Captured) error {
 		if snap.InFlight != nil {
 			captured = captured.InFront(*snap.InFlight)
 		}
-		parts = append(parts, Part{UID: s.UID, Snapshot: snap})
+		parts = append(parts, Part{UID: s.UID, Snapshot: snap, Held: time.Since(begin)})
 	}
 	parts[0].Captured = captured
 	for _, o := range t.Outputs {

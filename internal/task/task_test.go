@@ -101,7 +101,7 @@ func (c *clock) Tick(now time.Time) error {
 // until the test ends. It must be called in a bubble.
 func begin(t *testing.T, channels int, change func(w *world, c *Config)) *world {
 	w := &world{
-		faults: map[string]func() error{}, gate: channel.NewGate(channels, 8, nil), ended: make(chan error, 1),
+		faults: map[string]func() error{}, gate: channel.NewGate(channels, 8, channel.Rows{}), ended: make(chan error, 1),
 	}
 	head := &step{w, "a"}
 	c := Config{

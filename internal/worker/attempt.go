@@ -69,6 +69,7 @@ type Attempt struct {
 	purges    []*purge
 	turn      chan struct{} // of the sweeps and purges
 	garbage   garbage
+	lingering lingering
 	named     atomic.Int64
 	expected  atomic.Int64 // when the next barrier is, in Unix milliseconds; 0 for never
 
@@ -94,6 +95,8 @@ type parts struct {
 	tasks   map[int][]task.Part
 	lists   map[*shard]lsm.List
 	flights map[int]*checkpoint.Flight // by task
+	// held is for how long the barrier has stopped a task at most, spent how long it took to make bytes of everything.
+	held, spent time.Duration
 	// written is the least of the numbers of the sets of tables that the lists contain.
 	written int64
 }
@@ -113,6 +116,7 @@ func New(ctx context.Context, c Config) (*Attempt, error) {
 		garbage: garbage{tables: map[string]int64{}},
 	}
 	a.persister, a.flights = newPersister(a), newFlights(a)
+	a.lingering.begin(c.Restore)
 	if err := a.build(); err != nil {
 		cancel(err)
 		return nil, errors.Join(err, a.closeShards())
@@ -205,11 +209,7 @@ func (f *firstError) get() error {
 
 // Tasks is the number of tasks, each of which must acknowledge a checkpoint.
 func (a *Attempt) Tasks() int {
-	n := 0
-	for _, c := range a.Plan.Chains {
-		n += c.Parallelism
-	}
-	return n
+	return a.Plan.Tasks()
 }
 
 // Discover asks every source for its splits. It comes before Run, and before sinks are touched, so that mistakes

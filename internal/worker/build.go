@@ -16,9 +16,6 @@ import (
 
 // build makes all gates, pools and tasks.
 func (a *Attempt) build() error {
-	if err := a.checkFlights(); err != nil {
-		return err
-	}
 	gates := a.gates()
 	restored := a.assignments()
 	for _, n := range a.Plan.Nodes() {
@@ -50,8 +47,8 @@ func (a *Attempt) gates() [][]*channel.Gate {
 		}
 		for range c.Parallelism {
 			var g *channel.Gate
-			if channels > 0 {
-				g = channel.NewGate(channels, a.Credit, c.Head().Input.Copy)
+			if rows := c.Head().Input; channels > 0 {
+				g = channel.NewGate(channels, a.Credit, channel.Rows{Copy: rows.Copy, Bytes: rows.Bytes})
 			}
 			gates[i] = append(gates[i], g)
 		}

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
@@ -99,35 +100,22 @@ func (a *Attempt) writeFlight(ctx context.Context, f flight) (*checkpoint.Flight
 	for i := range lines {
 		lines[i].Input, lines[i].Subtask = origins[i].input, origins[i].subtask
 	}
+	begin := time.Now()
 	data := channel.AppendLines(nil, f.All(), codec.Append)
+	a.spent(f.part, begin)
 	out := &checkpoint.Flight{Schema: codec.Schema}
 	out.Table = checkpoint.Table{Name: a.name("flight"), Bytes: int64(len(data)), CRC: crc32.Checksum(data, castagnoli)}
 	for _, e := range head.Inputs {
-		out.Inputs = append(out.Inputs, outputOf(e))
+		out.Inputs = append(out.Inputs, e.Output())
 	}
-	if err := write(objstore.For(ctx, objstore.Checkpoint), a.Objects, out.Name, data); err != nil {
+	if err := a.Objects.PutIfAbsent(objstore.For(ctx, objstore.Checkpoint), out.Name, data); err != nil {
 		a.garbage.unused([]string{out.Name}) // it may be there nevertheless
 		return nil, fmt.Errorf("operator %q: rows in front of it: %w", head.Name, err)
 	}
 	return out, nil
 }
 
-func write(ctx context.Context, objects objstore.Store, name string, data []byte) error {
-	w, err := objects.Create(ctx, name)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(data); err != nil {
-		w.Abort()
-		return err
-	}
-	return w.Finish()
-}
-
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// outputOf identifies the output that an edge begins at.
-func outputOf(e plan.Edge) string { return fmt.Sprintf("%s/%d", e.From.UID, e.Port) }
 
 // origin is where a channel of a gate begins.
 type origin struct{ input, subtask int }

@@ -25,8 +25,8 @@ func (g *garbage) wrote(number int64, tables []lsm.TableInfo) {
 
 // named says what a checkpoint names that was taken when all shards had the sets up to a number: a table of
 // these that it does not name has been compacted away. That is found out whether or not an earlier one named it,
-// because that one may never have been stored.
-func (g *garbage) named(lists map[*shard]lsm.List, upTo int64) {
+// because that one may never have been stored. What is found now is returned.
+func (g *garbage) named(lists map[*shard]lsm.List, upTo int64) (found []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	needed := map[string]bool{}
@@ -37,10 +37,12 @@ func (g *garbage) named(lists map[*shard]lsm.List, upTo int64) {
 	}
 	for name, number := range g.tables {
 		if number <= upTo && !needed[name] {
-			g.found = append(g.found, name)
+			found = append(found, name)
 			delete(g.tables, name)
 		}
 	}
+	g.found = append(g.found, found...)
+	return found
 }
 
 // unused says what a shard has stopped to need before the list of a checkpoint was made.

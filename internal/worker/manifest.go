@@ -2,13 +2,40 @@ package worker
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
+	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/plan"
 	"github.com/aquifer-stream/aquifer/internal/task"
 )
+
+// Cost is about the time that a checkpoint which every task has acknowledged has taken from the rows: that for which the
+// barrier stopped a task, and what processors did for it behind the backs of the tasks, waits for the store not included.
+// It is to be asked for before Operators.
+func (a *Attempt) Cost(id uint64) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.parts[id]
+	if p == nil {
+		return 0
+	}
+	return p.held + p.spent/time.Duration(runtime.GOMAXPROCS(0))
+}
+
+// spent adds to what was done for a part of a checkpoint since a time.
+func (a *Attempt) spent(part *pending, since time.Time) {
+	if part == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.parts[part.checkpoint]; p != nil {
+		p.spent += time.Since(since)
+	}
+}
 
 // Operators returns the manifest's part of a checkpoint that every task has acknowledged. Once that has been stored,
 // Garbage returns what it made superfluous.
@@ -20,7 +47,7 @@ func (a *Attempt) Operators(id uint64) ([]checkpoint.Operator, error) {
 	if p == nil || len(p.tasks) != len(a.tasks) {
 		return nil, fmt.Errorf("checkpoint %d: not all tasks have taken part", id)
 	}
-	a.garbage.named(p.lists, p.written)
+	a.lingering.lists(p.lists, a.garbage.named(p.lists, p.written), a.fences())
 	var all []checkpoint.Operator
 	for _, n := range a.Plan.Nodes() {
 		op, err := a.describe(n, p)
@@ -43,6 +70,14 @@ func (a *Attempt) Operators(id uint64) ([]checkpoint.Operator, error) {
 		}
 	}
 	return all, nil
+}
+
+// fences are passed when all reads of state have ended that had begun before.
+func (a *Attempt) fences() (passed []func() bool) {
+	for _, s := range a.shards {
+		passed = append(passed, s.Fence())
+	}
+	return passed
 }
 
 // describe is what the manifest says of the operator as a whole.
@@ -126,6 +161,10 @@ func (a *Attempt) Committed(checkpoint uint64) {
 	defer a.mu.Unlock()
 	a.prepared = slices.DeleteFunc(a.prepared, func(p prepared) bool { return p.checkpoint <= checkpoint })
 }
+
+// Reads reports whether an object may be needed, or still be read, by the shards of the attempt, whether or not a
+// checkpoint names it.
+func (a *Attempt) Reads(name string) bool { return a.lingering.has(name) }
 
 // Garbage returns the names of objects that this attempt has written and that no checkpoint stored from now on will
 // name: those that none retained names either may be deleted.

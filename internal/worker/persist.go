@@ -165,10 +165,12 @@ func (p *persister) tables(ctx context.Context, batch []writing) ([]lsm.TableInf
 	name := func() string { return p.attempt.name("table") }
 	set := lsm.NewTableSet(objstore.For(ctx, objstore.Checkpoint), p.attempt.Objects, name)
 	for _, w := range batch {
+		begin := time.Now()
 		if err := w.snapshot.WriteTo(set); err != nil {
 			set.Abort()
 			return nil, fmt.Errorf("operator %q: %w", w.shard.uid, err)
 		}
+		p.attempt.spent(w.part, begin)
 	}
 	tables, err := set.Finish()
 	if err != nil {
@@ -197,7 +199,7 @@ func hold(ctx context.Context, batch []writing) {
 func (a *Attempt) Snapshot(id int, checkpoint uint64, snaps []task.Part) {
 	a.mu.Lock()
 	if p := a.parts[checkpoint]; p != nil {
-		p.tasks[id] = snaps
+		p.tasks[id], p.held = snaps, max(p.held, heldBy(snaps))
 	}
 	a.keep(id, checkpoint, snaps)
 	a.mu.Unlock()
@@ -222,6 +224,14 @@ func (a *Attempt) Snapshot(id int, checkpoint uint64, snaps []task.Part) {
 	}
 	a.flights.add(overtaken...)
 	a.persister.add(all...)
+}
+
+// heldBy is for how long the barrier has stopped the operators of a task together.
+func heldBy(snaps []task.Part) (d time.Duration) {
+	for _, s := range snaps {
+		d += s.Held
+	}
+	return d
 }
 
 func (a *Attempt) shardOf(task int, uid string) *shard {

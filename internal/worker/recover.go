@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"slices"
 
+	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
@@ -15,8 +16,8 @@ import (
 
 // recovery brings back what a checkpoint's barrier had overtaken in front of an operator. It is routed like live rows:
 // of an edge with keys, each subtask reads all that was on its way to its key groups; of another edge, each takes the
-// channels of some of the old subtasks whole. What was in front of an operator that is now in the middle of a chain
-// goes through before anything that comes to the chain's head.
+// rows of some of the old subtasks, whose event times come again from those that send them. What was in front of an
+// operator that is now in the middle of a chain goes through before anything that comes to the chain's head.
 type recovery struct {
 	*Attempt
 	node    *plan.Node
@@ -27,7 +28,7 @@ type recovery struct {
 // recoveryOf is nil if there is nothing for a node.
 func (a *Attempt) recoveryOf(n *plan.Node, subtask int) *recovery {
 	old := operatorOf(a.Restore, n.UID)
-	if old == nil || !slices.ContainsFunc(old.Subtasks, func(s checkpoint.Subtask) bool { return s.Flight != nil }) {
+	if old == nil || !old.InFlight() {
 		return nil
 	}
 	return &recovery{a, n, subtask, old}
@@ -76,8 +77,7 @@ func (r *recovery) read(ctx context.Context, f *checkpoint.Flight) ([][]channel.
 	}
 	rows, err := codec.Reader(f.Schema)
 	if err != nil {
-		return nil, base.Errorf(base.Config, "rows that were in flight are none of today's program: %w: "+
-			"go on from a savepoint, or from a checkpoint with aligned barriers", err)
+		return nil, err
 	}
 	data := make([]byte, f.Bytes)
 	if err := r.Objects.ReadAt(ctx, f.Name, data, 0); err != nil {
@@ -102,7 +102,7 @@ func (r *recovery) chosen(generations [][]channel.Line, f *checkpoint.Flight, ol
 			if l.Input = i; e.Exchange == operator.Hash {
 				kept = append(kept, r.keyed(l, e))
 			} else if old%r.node.Parallelism == r.subtask {
-				kept = append(kept, l)
+				kept = append(kept, rowsOf(l))
 			}
 		}
 		generations[g] = kept
@@ -110,18 +110,31 @@ func (r *recovery) chosen(generations [][]channel.Line, f *checkpoint.Flight, ol
 	return generations, nil
 }
 
-// input is the number that an input of the old program has today.
+// rowsOf leaves the rows of a line. What its sender had said of event time is no longer true when it had another
+// receiver than today: splits of a source may go on in front of one that had heard of the end of all others.
+func rowsOf(l channel.Line) channel.Line {
+	l.Watermark, l.Idle = flow.NoTime, false
+	var kept []channel.Message
+	for _, m := range l.Messages {
+		if m.Batch != nil {
+			rows := channel.Control()
+			rows.Batch = m.Batch
+			kept = append(kept, rows)
+		}
+	}
+	l.Messages = kept
+	return l
+}
+
+// input is the number that an input of the old program has today. That there is one the plan of the restore has found.
 func (r *recovery) input(f *checkpoint.Flight, old int) (int, error) {
-	name := "?"
 	if old < len(f.Inputs) {
-		name = f.Inputs[old]
+		i := slices.IndexFunc(r.node.Inputs, func(e plan.Edge) bool { return e.Output() == f.Inputs[old] })
+		if i >= 0 {
+			return i, nil
+		}
 	}
-	i := slices.IndexFunc(r.node.Inputs, func(e plan.Edge) bool { return outputOf(e) == name })
-	if i < 0 {
-		return 0, base.Errorf(base.Config, "it takes no rows of %q any more, and some were on their way: "+
-			"go on from a savepoint, or from a checkpoint with aligned barriers", name)
-	}
-	return i, nil
+	return 0, base.Errorf(base.Corrupt, "%s is damaged: it has rows of input %d of %d", f.Name, old, len(f.Inputs))
 }
 
 // keyed leaves those rows of a line whose keys are the subtask's.
@@ -155,7 +168,7 @@ func (r *recovery) through(op operator.Operator) func(ctx context.Context) error
 		if err != nil {
 			return err
 		}
-		g := channel.NewGate(0, 1, nil)
+		g := channel.NewGate(0, 1, channel.Rows{})
 		g.Restore(lines)
 		for {
 			e, ok := g.TryNext()
@@ -187,20 +200,4 @@ func inTurn(all []func(context.Context) error) func(context.Context) error {
 		}
 		return nil
 	}
-}
-
-// checkFlights refuses a checkpoint with rows in flight in front of an operator that the program does not have.
-func (a *Attempt) checkFlights() error {
-	if a.Restore == nil {
-		return nil
-	}
-	for _, op := range a.Restore.Operators {
-		lost := slices.ContainsFunc(op.Subtasks, func(s checkpoint.Subtask) bool { return s.Flight != nil })
-		has := slices.ContainsFunc(a.Plan.Nodes(), func(n *plan.Node) bool { return n.UID == op.UID && n.Source == nil })
-		if lost && !has {
-			return base.Errorf(base.Config, "rows were on their way to operator %q, which the program does not have: "+
-				"go on from a savepoint, or from a checkpoint with aligned barriers", op.UID)
-		}
-	}
-	return nil
 }

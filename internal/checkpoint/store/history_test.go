@@ -158,7 +158,7 @@ func (p *past) retire(ctx context.Context, c *process) {
 			}
 		}
 	}
-	if c.Retire(ctx, keep, func(table string) bool { return c.live[table] }) == nil {
+	if c.Retire(ctx, keep, nobody, func(table string) bool { return c.live[table] }) == nil {
 		c.kept = keep
 	}
 }

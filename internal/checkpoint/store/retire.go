@@ -9,10 +9,10 @@ import (
 
 // Retire deletes the manifests of all checkpoints but those to keep and those newer than all of them, then
 // the tables that no manifest left reaches and that are not in use or were those of a manifest deleted: what a
-// checkpoint has had and a later one has not, nobody needs any more. A manifest that cannot be read keeps
-// everything, and so does a term that is over. A savepoint that has been deleted goes like the manifests that are not
-// kept; the others stay.
-func (s *Store) Retire(ctx context.Context, keep []uint64, inUse func(table string) bool) error {
+// checkpoint has had and a later one has not, nobody needs any more. What may still be read stays in any case, until
+// it is found the next time. A manifest that cannot be read keeps everything, and so does a term that is over. A
+// savepoint that has been deleted goes like the manifests that are not kept; the others stay.
+func (s *Store) Retire(ctx context.Context, keep []uint64, read, inUse func(table string) bool) error {
 	s.collecting.Lock()
 	defer s.collecting.Unlock()
 	// In this order: what needs a table that is not in use any more has been saved, so it is found afterwards.
@@ -30,7 +30,7 @@ func (s *Store) Retire(ctx context.Context, keep []uint64, inUse func(table stri
 		return err
 	}
 	retained, retired = append(retained, kept...), append(retired, deleted...)
-	tables = append(tables, s.tablesOf(ctx, retired)...)
+	tables = slices.DeleteFunc(append(tables, s.tablesOf(ctx, retired)...), read)
 	slices.Sort(tables)
 	tables = slices.Compact(tables) // or what is both would be deleted twice
 	if _, err := s.ruling(ctx); err != nil {

@@ -16,6 +16,9 @@ import (
 
 func unused(string) bool { return false }
 
+// nobody reads a table.
+func nobody(string) bool { return false }
+
 // using is a process that needs some tables.
 func using(names ...string) func(string) bool {
 	return func(table string) bool { return slices.Contains(names, strings.TrimPrefix(table, "shards/")) }
@@ -70,13 +73,23 @@ func TestRetiringDeletesWhatIsUnreachableAndNothingElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			everywhere(t, func(t *testing.T, objects objstore.Store) {
 				s := three(t, objects)
-				must(t, s.Retire(t.Context(), c.keep, c.inUse))
+				must(t, s.Retire(t.Context(), c.keep, nobody, c.inUse))
 				mustKeep(t, objects, c.ids, c.left)
-				must(t, s.Retire(t.Context(), c.keep, c.inUse))
+				must(t, s.Retire(t.Context(), c.keep, nobody, c.inUse))
 				mustKeep(t, objects, c.ids, c.left)
 			})
 		})
 	}
+}
+
+func TestWhatIsStillReadStaysUntilItIsNot(t *testing.T) {
+	everywhere(t, func(t *testing.T, objects objstore.Store) {
+		s := three(t, objects)
+		must(t, s.Retire(t.Context(), []uint64{3}, using("00/1", "04/stray"), unused))
+		mustKeep(t, objects, []uint64{3}, "00/1 02/23 03/3 04/stray")
+		must(t, s.Retire(t.Context(), []uint64{3}, nobody, unused))
+		mustKeep(t, objects, []uint64{3}, "02/23 03/3")
+	})
 }
 
 func TestObjectsThatAreNotCheckpointsAreLeftAlone(t *testing.T) {
@@ -86,7 +99,7 @@ func TestObjectsThatAreNotCheckpointsAreLeftAlone(t *testing.T) {
 	for _, name := range others {
 		must(t, objects.PutIfAbsent(t.Context(), name, nil))
 	}
-	must(t, s.Retire(t.Context(), []uint64{3}, unused))
+	must(t, s.Retire(t.Context(), []uint64{3}, nobody, unused))
 	for _, name := range append(others, headName) {
 		if _, err := objects.Stat(t.Context(), name); err != nil {
 			t.Error(err)
@@ -99,7 +112,7 @@ func TestObjectsThatAreNotCheckpointsAreLeftAlone(t *testing.T) {
 func TestACollectionThatIsLateSparesWhatCameAfterIt(t *testing.T) {
 	everywhere(t, func(t *testing.T, objects objstore.Store) {
 		s := three(t, objects)
-		must(t, s.Retire(t.Context(), []uint64{1, 2}, unused)) // decided on before checkpoint 3
+		must(t, s.Retire(t.Context(), []uint64{1, 2}, nobody, unused)) // decided on before checkpoint 3
 		mustKeep(t, objects, []uint64{1, 2, 3}, "00/1 01/12 02/23 03/3")
 		if id := latest(t, objects); id != 3 {
 			t.Errorf("latest %d", id)
@@ -149,7 +162,7 @@ func TestACheckpointThatIsSavedDuringACollectionKeepsItsTables(t *testing.T) {
 			save(t, s, 4, "03/3", "05/4")
 			used = nil
 		}
-		must(t, s.Retire(t.Context(), []uint64{2, 3}, func(table string) bool { return using(used...)(table) }))
+		must(t, s.Retire(t.Context(), []uint64{2, 3}, nobody, func(table string) bool { return using(used...)(table) }))
 		if got := tables(t, inner); !strings.Contains(got, "05/4") {
 			t.Errorf("saved while %s was listed: of checkpoint 4 there is only %s", prefix, got)
 		}
@@ -171,12 +184,12 @@ func TestTheManifestsGoBeforeTheirTables(t *testing.T) {
 			}
 			return fault.None
 		})
-		err := open(t, objects).Retire(t.Context(), []uint64{3}, unused)
+		err := open(t, objects).Retire(t.Context(), []uint64{3}, nobody, unused)
 		if finished := stop >= 5; (err == nil) != finished {
 			t.Errorf("stopped after %d deletions: %v", stop, err)
 		}
 		mustBeWhole(t, crashed)
-		must(t, open(t, crashed).Retire(t.Context(), []uint64{3}, unused))
+		must(t, open(t, crashed).Retire(t.Context(), []uint64{3}, nobody, unused))
 		mustKeep(t, crashed, []uint64{3}, "02/23 03/3")
 	}
 }
@@ -218,7 +231,7 @@ func TestAManifestThatCannotBeReadKeepsAllTables(t *testing.T) {
 	objects := mem.New()
 	s := three(t, objects)
 	replace(t, objects, s.head.Manifest, flipBit)
-	err := s.Retire(t.Context(), []uint64{3}, unused)
+	err := s.Retire(t.Context(), []uint64{3}, nobody, unused)
 	mustSay(t, err, base.Corrupt, s.head.Manifest, "checksum")
 	if got := tables(t, objects); got != "00/1 01/12 02/23 03/3 04/stray" {
 		t.Errorf("tables %q are left", got)
@@ -239,7 +252,7 @@ func TestACollectionThatCannotListDeletesNothing(t *testing.T) {
 			}
 			return fault.None
 		})
-		err := open(t, objects).Retire(t.Context(), []uint64{1, 2, 3}, unused)
+		err := open(t, objects).Retire(t.Context(), []uint64{1, 2, 3}, nobody, unused)
 		if !errors.Is(err, fault.ErrInjected) {
 			t.Errorf("list %d failed: %v", failing, err)
 		}
@@ -252,7 +265,7 @@ func TestADeposedCoordinatorCollectsNothing(t *testing.T) {
 	old := three(t, objects)
 	running(t, objects) // and goes on from checkpoint 1, say
 	putTables(t, objects, "06/young")
-	err := old.Retire(t.Context(), []uint64{3}, unused)
+	err := old.Retire(t.Context(), []uint64{3}, nobody, unused)
 	mustSay(t, err, base.Failed, "deposed", "term 2 has begun")
 	mustKeep(t, objects, []uint64{1, 2, 3}, "00/1 01/12 02/23 03/3 04/stray 06/young")
 }

@@ -22,7 +22,7 @@ func TestNothingIsDeletedTwice(t *testing.T) {
 		}
 		return fault.None
 	})
-	must(t, open(t, objects).Retire(t.Context(), []uint64{3}, unused))
+	must(t, open(t, objects).Retire(t.Context(), []uint64{3}, nobody, unused))
 	if n := len(deleted); n != 5 || len(slices.Compact(slices.Sorted(slices.Values(deleted)))) != n {
 		t.Errorf("deleted %q", deleted)
 	}
@@ -35,9 +35,9 @@ func TestTablesOfARetiredManifestThatCannotBeReadWaitForALaterAttempt(t *testing
 	m, err := s.names(t.Context())
 	must(t, err)
 	replace(t, objects, m[1][0], flipBit)
-	must(t, s.Retire(t.Context(), []uint64{3}, everything))
+	must(t, s.Retire(t.Context(), []uint64{3}, nobody, everything))
 	mustKeep(t, objects, []uint64{3}, "00/1 02/23 03/3 04/stray") // 01/12 was in checkpoint 2 as well
-	must(t, running(t, objects).Retire(t.Context(), []uint64{3}, unused))
+	must(t, running(t, objects).Retire(t.Context(), []uint64{3}, nobody, unused))
 	mustKeep(t, objects, []uint64{3}, "02/23 03/3")
 }
 
@@ -50,7 +50,7 @@ func TestOfACheckpointThatWasNeverNamedTheTablesInUseStay(t *testing.T) {
 	putTables(t, inner, "05/4", "06/4")
 	abandon(t, s, plan, 4, "03/3", "05/4", "06/4")
 	save(t, s, 5, "03/3", "06/4")
-	must(t, s.Retire(t.Context(), []uint64{5}, everything))
+	must(t, s.Retire(t.Context(), []uint64{5}, nobody, everything))
 	mustKeep(t, inner, []uint64{5}, "03/3 04/stray 06/4")
 }
 
@@ -63,10 +63,10 @@ func TestTablesThatCouldNotBeDeletedWithTheirManifestAreFoundByALaterAttempt(t *
 		}
 		return fault.None
 	})
-	if err := open(t, objects).Retire(t.Context(), []uint64{3}, everything); !errors.Is(err, fault.ErrInjected) {
+	if err := open(t, objects).Retire(t.Context(), []uint64{3}, nobody, everything); !errors.Is(err, fault.ErrInjected) {
 		t.Errorf("%v", err)
 	}
 	mustBeWhole(t, inner)
-	must(t, open(t, inner).Retire(t.Context(), []uint64{3}, unused))
+	must(t, open(t, inner).Retire(t.Context(), []uint64{3}, nobody, unused))
 	mustKeep(t, inner, []uint64{3}, "02/23 03/3")
 }

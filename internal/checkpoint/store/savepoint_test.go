@@ -68,7 +68,7 @@ func TestASavepointOutlivesTheCheckpointsAroundIt(t *testing.T) {
 	everywhere(t, func(t *testing.T, objects objstore.Store) {
 		s := saved(t, objects)
 		for range 2 {
-			must(t, s.Retire(t.Context(), []uint64{3}, unused))
+			must(t, s.Retire(t.Context(), []uint64{3}, nobody, unused))
 			sweep(t, objects)
 		}
 		mustList(t, objects, []uint64{2, 3}, []uint64{2})
@@ -86,7 +86,7 @@ func TestADeletedSavepointGoesWithTheNextCollection(t *testing.T) {
 		must(t, DeleteSavepoint(t.Context(), objects, 2)) // while the job runs
 		mustList(t, objects, []uint64{1, 3}, nil)
 		// The attempt spares what it has written itself, but not what only the savepoint had.
-		must(t, s.Retire(t.Context(), []uint64{3}, using("01/12", "02/23", "03/3")))
+		must(t, s.Retire(t.Context(), []uint64{3}, nobody, using("01/12", "02/23", "03/3")))
 		mustKeep(t, objects, []uint64{3}, "02/23 03/3")
 		if left := listed(t, objects, savepointPrefix); left != "" {
 			t.Errorf("%s is left", left)
@@ -96,7 +96,7 @@ func TestADeletedSavepointGoesWithTheNextCollection(t *testing.T) {
 
 func TestADeletedSavepointIsGarbage(t *testing.T) {
 	objects := mem.New()
-	must(t, saved(t, objects).Retire(t.Context(), []uint64{3}, unused))
+	must(t, saved(t, objects).Retire(t.Context(), []uint64{3}, nobody, unused))
 	must(t, DeleteSavepoint(t.Context(), objects, 2))
 	sweep(t, objects)
 	mustKeep(t, objects, []uint64{3}, "02/23 03/3")
@@ -153,13 +153,13 @@ func TestASavepointThatIsTheNewestCheckpointIsStillGoneOnFromWhenItIsDeleted(t *
 	putTables(t, objects, "04/4")
 	must(t, s.Save(t.Context(), savepoint(s, 4, "03/3", "04/4")))
 	must(t, DeleteSavepoint(t.Context(), objects, 4))
-	must(t, s.Retire(t.Context(), []uint64{3}, unused))
+	must(t, s.Retire(t.Context(), []uint64{3}, nobody, unused))
 	sweep(t, objects)
 	if id := latest(t, objects); id != 4 {
 		t.Errorf("the newest is %d", id)
 	}
 	save(t, s, 5, "03/3")
-	must(t, s.Retire(t.Context(), []uint64{3, 5}, unused))
+	must(t, s.Retire(t.Context(), []uint64{3, 5}, nobody, unused))
 	mustList(t, objects, []uint64{2, 3, 5}, []uint64{2})
 	mustKeep(t, objects, []uint64{3, 5}, "01/12 02/23 03/3")
 }
@@ -229,7 +229,7 @@ func TestAKillWhileASavepointIsStoredLosesNothingAndLeavesNothing(t *testing.T) 
 		must(t, err)
 		save(t, next, last+1, "03/3")
 		save(t, next, last+2, "03/3")
-		must(t, next.Retire(t.Context(), []uint64{3, last + 2}, unused))
+		must(t, next.Retire(t.Context(), []uint64{3, last + 2}, nobody, unused))
 		_, err = objects.Stat(t.Context(), checkpoint.TablePrefix+"05/new")
 		if kept := err == nil; kept != there {
 			t.Errorf("it is listed: %v; its table is kept: %v", there, kept)
@@ -246,7 +246,7 @@ func TestAKillWhileASavepointIsDeletedDeletesItOrNot(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return s.Retire(t.Context(), []uint64{3}, unused)
+		return s.Retire(t.Context(), []uint64{3}, nobody, unused)
 	}, func(objects *mem.Store, finished bool) {
 		_, savepoints := listedIn(t, objects)
 		if finished && len(savepoints) > 0 {
@@ -274,7 +274,7 @@ func TestASavepointOfADeposedCoordinatorIsNone(t *testing.T) {
 	if err != nil || m.Term != 2 {
 		t.Errorf("%+v, %v", m, err)
 	}
-	must(t, next.Retire(t.Context(), []uint64{5}, unused))
+	must(t, next.Retire(t.Context(), []uint64{5}, nobody, unused))
 	mustKeep(t, objects, []uint64{5}, "01/12 02/23 06/new")
 }
 
@@ -290,7 +290,7 @@ func TestASavepointThatIsStoredDuringACollectionKeepsItsTables(t *testing.T) {
 			must(t, s.Save(t.Context(), savepoint(s, 4, "03/3", "05/4")))
 			used = nil
 		}
-		must(t, s.Retire(t.Context(), []uint64{3}, func(table string) bool { return using(used...)(table) }))
+		must(t, s.Retire(t.Context(), []uint64{3}, nobody, func(table string) bool { return using(used...)(table) }))
 		mustBeWhole(t, inner)
 		mustList(t, inner, []uint64{2, 3, 4}, []uint64{2, 4})
 	}
@@ -300,12 +300,12 @@ func TestADamagedSavepointKeepsAllTablesUntilItIsDeleted(t *testing.T) {
 	objects := mem.New()
 	s := saved(t, objects)
 	replace(t, objects, s.head.Savepoints[0], flipBit)
-	mustSay(t, s.Retire(t.Context(), []uint64{3}, unused), base.Corrupt, s.head.Savepoints[0], "checksum")
+	mustSay(t, s.Retire(t.Context(), []uint64{3}, nobody, unused), base.Corrupt, s.head.Savepoints[0], "checksum")
 	if got := tables(t, objects); got != "00/1 01/12 02/23 03/3" {
 		t.Errorf("tables %q are left", got)
 	}
 	must(t, DeleteSavepoint(t.Context(), objects, 2))
-	must(t, s.Retire(t.Context(), []uint64{3}, unused))
+	must(t, s.Retire(t.Context(), []uint64{3}, nobody, unused))
 	mustKeep(t, objects, []uint64{3}, "02/23 03/3")
 }
 
@@ -317,5 +317,5 @@ func TestALostSavepointIsShownAsDamaged(t *testing.T) {
 	if err != nil || len(entries) != 3 || entries[1].Damage == "" || !entries[1].Savepoint {
 		t.Errorf("%+v, %v", entries, err)
 	}
-	mustSay(t, s.Retire(t.Context(), []uint64{3}, unused), base.Corrupt, "is missing")
+	mustSay(t, s.Retire(t.Context(), []uint64{3}, nobody, unused), base.Corrupt, "is missing")
 }

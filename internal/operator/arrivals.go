@@ -67,4 +67,5 @@ func (a *arrivals) waitOr(ctx context.Context, other <-chan struct{}) error {
 }
 
 // close waits for the reads that are under way. Their context must have ended: nobody waits for a store that is down.
+// None begins any more.
 func (a *arrivals) close() { a.all.Wait() }

@@ -1,10 +1,14 @@
 package operator
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -346,4 +350,62 @@ func TestReadsAndRowsAsleepEndWithTheirOperator(t *testing.T) {
 	r.wants("a2 asks, b2 asks")
 	r.rows(nil, event{"c", 0, 1})
 	r.close()
+}
+
+// lingering is Below whose scans go on for a while when their context has ended.
+type lingering struct {
+	keyed.Below
+	under *atomic.Int32
+	begun chan struct{}
+}
+
+func (l lingering) Scan(ctx context.Context, _, _ []byte, visit func(k, v []byte) error) error {
+	l.under.Add(1)
+	defer l.under.Add(-1)
+	close(l.begun)
+	<-ctx.Done()
+	<-time.After(20 * time.Millisecond)
+	return errors.Join(visit(make([]byte, 64), nil), context.Cause(ctx))
+}
+
+// lister goes twice through a map that nobody foresaw, or sets an entry of it for a number that is odd.
+type lister struct {
+	by    state.Map[int64, int64]
+	under *atomic.Int32
+	seen  []int32 // reads under way when the function went on
+}
+
+func (l *lister) Open(s *state.Scope) (err error) {
+	l.by, err = state.NewMap[int64, int64](s, "by")
+	return err
+}
+
+func (l *lister) Process(ctx *flow.Context, e *event, _ flow.Collector[string]) error {
+	if e.N%2 == 1 {
+		return l.by.Set(ctx, e.N, 0)
+	}
+	for range 2 {
+		if all, err := l.by.All(ctx); err == nil {
+			_ = maps.Collect(all)
+		}
+		l.seen = append(l.seen, l.under.Load())
+	}
+	return nil
+}
+
+func TestAFunctionThatEndsWithItsOperatorGoesOnWhenItsReadIsOver(t *testing.T) {
+	var under atomic.Int32
+	begun := make(chan struct{})
+	fn := &lister{under: &under}
+	r := newShelfRigOf(t, func() ProcessFunc[event, string] { return fn }, func(env *Env) {
+		env.Below = lingering{env.Below, &under, begun}
+	}, event{"a", 0, 1})
+	r.rows(nil, event{"a", 0, 2})
+	<-r.op().Wake()
+	must(t, r.op().Resume())
+	<-begun
+	r.close()
+	if want := []int32{0, 0}; !slices.Equal(fn.seen, want) {
+		t.Errorf("%v reads were under way, want %v", fn.seen, want)
+	}
 }

@@ -158,8 +158,8 @@ func (p *Process[K, In, Out]) Snapshot(uint64) (Snapshot, error) {
 // Close ends what is in flight and gives back the memory of the state.
 func (p *Process[K, In, Out]) Close() error {
 	p.state.cancel()
+	p.arrivals.close() // first: a read fills what its row holds
 	p.crew.close()
-	p.arrivals.close()
 	p.state.store.Close()
 	return closeFunc(p.env, p.fn)
 }

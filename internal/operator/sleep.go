@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"errors"
 
 	"github.com/aquifer-stream/aquifer/internal/async"
@@ -66,7 +67,7 @@ func (p *Process[K, In, Out]) look() {
 var errForeign = errors.New("state is used on a goroutine that is not the one the function was called on: " +
 	"use it there, or pass what is needed to the goroutine")
 
-// reader is the worker whose row wants to read; nil if it is no row that does.
+// reader is the worker whose row wants to read; nil if it is no row that does. Once the operator closes no read begins.
 func (p *Process[K, In, Out]) reader() (*worker[*hand[K, In, Out]], error) {
 	home, w := p.home, p.crew.turn
 	if w != nil {
@@ -75,7 +76,7 @@ func (p *Process[K, In, Out]) reader() (*worker[*hand[K, In, Out]], error) {
 	if !home.same() {
 		return nil, errForeign
 	}
-	return w, nil
+	return w, context.Cause(p.state.ctx)
 }
 
 // sleep lets the row at hand wait until its worker is awake, while others go on.

@@ -10,6 +10,7 @@ import (
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/file"
 	"github.com/aquifer-stream/aquifer/connector/print"
+	"github.com/aquifer-stream/aquifer/state"
 	"github.com/aquifer-stream/aquifer/window"
 )
 
@@ -88,4 +89,79 @@ func ExampleJob_Run() {
 	// operator "sessions": the window's gap is 0s: it must be positive
 	// operators "events" and "events" have the same uid "events": name one of them differently
 	// the rows of "sessions" go nowhere: end the stream with To
+}
+
+// Order and Payment are rows of two streams.
+type Order struct {
+	ID, Amount int64
+}
+
+// Payment pays for a part of an order.
+type Payment struct {
+	Order, Amount int64
+}
+
+// settlement tells of each order that has been paid for in full, whichever of its rows comes last.
+type settlement struct {
+	owed state.Value[int64] // less than zero for what was paid before the order came
+}
+
+func (s *settlement) Open(scope *state.Scope) (err error) {
+	s.owed, err = state.NewValue[int64](scope, "owed")
+	return err
+}
+
+func (s *settlement) ProcessLeft(ctx *aquifer.Context, o *Order, out aquifer.Collector[string]) error {
+	return s.owe(ctx, o.Amount, out)
+}
+
+func (s *settlement) ProcessRight(ctx *aquifer.Context, p *Payment, out aquifer.Collector[string]) error {
+	return s.owe(ctx, -p.Amount, out)
+}
+
+func (s *settlement) owe(ctx *aquifer.Context, amount int64, out aquifer.Collector[string]) error {
+	owed, _, err := s.owed.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if owed+amount == 0 {
+		out.Emit(fmt.Sprintf("order %d is paid for", aquifer.Key[int64](ctx)))
+		return s.owed.Clear(ctx)
+	}
+	return s.owed.Set(ctx, owed+amount)
+}
+
+// A function over two streams, whose rows of one key share state.
+func ExampleCoProcess() {
+	dir, err := os.MkdirTemp("", "orders")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	for name, rows := range map[string]string{
+		"orders.ndjson":   `{"ID": 1, "Amount": 30}` + "\n" + `{"ID": 2, "Amount": 5}`,
+		"payments.ndjson": `{"Order": 1, "Amount": 10}` + "\n" + `{"Order": 1, "Amount": 20}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(rows), 0o644); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+
+	job := aquifer.NewJob("orders")
+	orders := aquifer.From(job, "orders", file.NDJSON[Order](filepath.Join(dir, "orders.ndjson")))
+	payments := aquifer.From(job, "payments", file.NDJSON[Payment](filepath.Join(dir, "payments.ndjson")))
+	both := aquifer.Connect(
+		aquifer.KeyBy(orders, func(o *Order) int64 { return o.ID }),
+		aquifer.KeyBy(payments, func(p *Payment) int64 { return p.Order }))
+	settled := aquifer.CoProcess(both, "settlement", func() aquifer.CoProcessFunc[Order, Payment, string] {
+		return &settlement{}
+	})
+	aquifer.To(settled, "out", print.To(os.Stdout, func(dst []byte, s *string) []byte { return append(dst, *s...) }))
+	if _, err := job.Run(context.Background(), aquifer.RunOptions{Parallelism: 1}); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// order 1 is paid for
 }

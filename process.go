@@ -62,7 +62,7 @@ func Process[K comparable, In, Out any](
 ) Stream[Out] {
 	plain := func() operator.ProcessFunc[In, Out] { return newFunc() }
 	n := s.job.addNode("process", name, s.edges(operator.Hash, s.hasher), options)
-	n.Input, n.Outputs = operator.RowTypeOf[In](), []operator.RowType{operator.RowTypeOf[Out]()}
+	n.Outputs = []operator.RowType{operator.RowTypeOf[Out]()}
 	n.Keyed = operator.PlanProcess[K](n.Name, plain)
 	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
 		return operator.NewProcess(env, operator.As[Out](out[0]), s.key, newFunc())
@@ -83,7 +83,7 @@ func ProcessUnkeyed[In, Out any](
 	s Stream[In], name string, newFunc func() UnkeyedFunc[In, Out], options ...Option,
 ) Stream[Out] {
 	n := s.job.addNode("process", name, s.edges(operator.Forward, nil), options)
-	n.Input, n.Outputs = operator.RowTypeOf[In](), []operator.RowType{operator.RowTypeOf[Out]()}
+	n.Outputs = []operator.RowType{operator.RowTypeOf[Out]()}
 	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
 		return operator.NewUnkeyed(env, operator.As[Out](out[0]), newFunc()), nil
 	}

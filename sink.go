@@ -9,7 +9,6 @@ import (
 // To ends a stream in a sink. The name is the sink's identity in checkpoints.
 func To[T any](s Stream[T], name string, sink flow.Sink[T], options ...Option) {
 	n := s.job.addNode("sink", name, s.edges(operator.Forward, nil), options)
-	n.Input = operator.RowTypeOf[T]()
 	n.Sink = &plan.Sink{Recover: sink.Recover, Commit: sink.Commit}
 	n.Make = func(env *operator.Env, _ []any) (operator.Operator, error) {
 		return operator.NewSink(env, sink), nil

@@ -249,6 +249,7 @@ var topologies = map[string]topology{
 	"two keyed exchanges":    {build: relay, sources: 2, copies: 1},
 	"one stream, two ways":   {build: twoWays, sources: 1, copies: 2},
 	"mixed exchanges":        {build: mixed, sources: 2, copies: 1},
+	"two inputs":             {build: twoInputs, sources: 2, copies: 1, more: meetings},
 	"windows beside a union": {build: besides, sources: 2, copies: 1, more: windowRows, timed: true},
 }
 
@@ -297,6 +298,83 @@ func mixed(s *shape, job *Job) {
 	both := s.through(Union(a, b), identity)
 	both = s.through(Union(both, Filter(both, func(*int64) bool { return false })), identity)
 	s.show(Map(s.check(s.give(both, "give", false), "check"), number))
+}
+
+// letter is a passed row as the other side of a function has it.
+type letter struct {
+	By         string
+	Place, Key int64
+	N          int64
+}
+
+// meeter takes rows of two types, wants those of each in their order, and counts both: it says when all have come.
+type meeter struct {
+	left, right checker
+	met         state.Value[int64]
+}
+
+func (m *meeter) Open(s *state.Scope) (err error) {
+	if m.left.seen, err = state.NewMap[int64, int64](s, "left"); err != nil {
+		return err
+	}
+	if m.right.seen, err = state.NewMap[int64, int64](s, "right"); err != nil {
+		return err
+	}
+	m.met, err = state.NewValue[int64](s, "met")
+	return err
+}
+
+func (m *meeter) ProcessLeft(ctx *Context, p *passed, out Collector[passed]) error {
+	return errors.Join(m.left.Process(ctx, p, out), m.meet(ctx, out))
+}
+
+func (m *meeter) ProcessRight(ctx *Context, p *letter, out Collector[passed]) error {
+	if p.By != "right" {
+		return m.left.shape.disorder("a row of %q comes by the right side", p.By)
+	}
+	return errors.Join(m.right.Process(ctx, &passed{p.N, p.Key, p.Place}, out), m.meet(ctx, out))
+}
+
+func (m *meeter) meet(ctx *Context, out Collector[passed]) error {
+	n, _, err := m.met.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if key := Key[int64](ctx); n+1 == meetingsOf(m.left.shape, key) {
+		out.Emit(passed{N: windowRow(key, 0, n+1)})
+	}
+	return m.met.Set(ctx, n+1)
+}
+
+// meetingsOf is how many rows there are of a key on both sides: each number, and a timer of each.
+func meetingsOf(s *shape, key int64) (n int64) {
+	for i := range 2 * s.source.end {
+		if i%givenKeys%7 == key {
+			n += 2
+		}
+	}
+	return n
+}
+
+func meetings(s *shape) (all []int64) {
+	for key := range int64(7) {
+		all = append(all, windowRow(key, 0, meetingsOf(s, key)))
+	}
+	return all
+}
+
+// twoInputs has a function that takes rows of two types from functions of different parallelism.
+func twoInputs(s *shape, job *Job) {
+	left := s.give(s.from(job, 0), "give-0", true)
+	right := Map(s.give(s.from(job, 1, Parallelism(s.parallelism+1)), "give-1", true), func(p *passed) letter {
+		return letter{"right", p.Place, p.Key, p.N}
+	})
+	both := CoProcess(Connect(
+		KeyBy(left, func(p *passed) int64 { return p.Key % 7 }), KeyBy(right, func(t *letter) int64 { return t.Key % 7 }),
+	), "both", func() CoProcessFunc[passed, letter, passed] {
+		return &meeter{left: checker{shape: s}, right: checker{shape: s}}
+	}, s.options...)
+	s.show(Map(both, number))
 }
 
 // besides has windows and a function over the same stream, whose rows come together.

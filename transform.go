@@ -8,7 +8,7 @@ import (
 // Map makes one row of each. The function gets a row to read during the call.
 func Map[In, Out any](s Stream[In], fn func(*In) Out, options ...Option) Stream[Out] {
 	n := s.job.addNode("map", "", s.edges(operator.Forward, nil), options)
-	n.Input, n.Outputs = operator.RowTypeOf[In](), []operator.RowType{operator.RowTypeOf[Out]()}
+	n.Outputs = []operator.RowType{operator.RowTypeOf[Out]()}
 	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
 		return operator.NewMap(env, operator.As[Out](out[0]), fn), nil
 	}
@@ -18,7 +18,7 @@ func Map[In, Out any](s Stream[In], fn func(*In) Out, options ...Option) Stream[
 // Filter keeps the rows for which the function is true.
 func Filter[T any](s Stream[T], keep func(*T) bool, options ...Option) Stream[T] {
 	n := s.job.addNode("filter", "", s.edges(operator.Forward, nil), options)
-	n.Input, n.Outputs = operator.RowTypeOf[T](), []operator.RowType{operator.RowTypeOf[T]()}
+	n.Outputs = []operator.RowType{operator.RowTypeOf[T]()}
 	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
 		return operator.NewFilter(env, operator.As[T](out[0]), keep), nil
 	}
@@ -30,7 +30,7 @@ func FlatMap[In, Out any](
 	s Stream[In], fn func(in *In, out Collector[Out]) error, options ...Option,
 ) Stream[Out] {
 	n := s.job.addNode("flat-map", "", s.edges(operator.Forward, nil), options)
-	n.Input, n.Outputs = operator.RowTypeOf[In](), []operator.RowType{operator.RowTypeOf[Out]()}
+	n.Outputs = []operator.RowType{operator.RowTypeOf[Out]()}
 	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
 		return operator.NewFlatMap(env, operator.As[Out](out[0]), fn), nil
 	}

@@ -62,7 +62,7 @@ func Aggregate[K comparable, T, A, R any](
 		o(&settings)
 	}
 	n := s.job.addNode("window", name, s.edges(operator.Hash, s.hasher), settings.options)
-	n.Input, n.Outputs = operator.RowTypeOf[T](), []operator.RowType{operator.RowTypeOf[Windowed[K, R]]()}
+	n.Outputs = []operator.RowType{operator.RowTypeOf[Windowed[K, R]]()}
 	if settings.late != nil {
 		settings.late.attach(s.job, n)
 	}

@@ -10,7 +10,7 @@ import (
 type Line struct {
 	// Channel is its number in the gate; negative for one that was restored.
 	Channel int
-	// Input is the edge that it is of, Subtask which one sent into it. The gate leaves them alone.
+	// Input is the receiver's that it is of, Subtask which one sent into it.
 	Input, Subtask int
 	// Watermark and Idle are what it had said before its messages.
 	Watermark int64
@@ -24,30 +24,31 @@ type Captured struct {
 	// Generations are to be restored one after the other: those that had been restored and not been processed, and
 	// last the gate's own channels.
 	Generations [][]Line
+	// Front comes before them: what the receiver had taken and not begun.
+	Front []Line
 
-	front    []Line // in front of all generations
-	missing  int    // channels whose barrier has not come
+	missing  int // channels whose barrier has not come
 	complete chan struct{}
 	barrier  Barrier
 }
 
-// InFront returns what was captured with a line in front of all: what the receiver had taken, and will process behind
-// the barrier. Without anything captured, c is nil and the line is all.
-func (c *Captured) InFront(l Line) *Captured {
+// InFront returns what was captured with lines in front of all: what the receiver had taken, and will process behind
+// the barrier. Without anything captured, c is nil and the lines are all.
+func (c *Captured) InFront(lines ...Line) *Captured {
 	if c == nil {
 		c = &Captured{Generations: [][]Line{nil}, complete: make(chan struct{})}
 		close(c.complete)
 	}
-	c.front = append(c.front, l)
+	c.Front = append(c.Front, lines...)
 	return c
 }
 
 // All are the generations, once they are complete.
 func (c *Captured) All() [][]Line {
-	if len(c.front) == 0 {
+	if len(c.Front) == 0 {
 		return c.Generations
 	}
-	return append([][]Line{c.front}, c.Generations...)
+	return append([][]Line{c.Front}, c.Generations...)
 }
 
 // Complete is closed when the barrier has come on every channel.
@@ -79,7 +80,7 @@ func (g *Gate) overtake() *Captured {
 	lines := make([]Line, len(g.queues))
 	c.Generations = append(c.Generations, lines)
 	for i := range g.queues {
-		lines[i] = Line{Channel: i, Watermark: g.state[i].Watermark, Idle: g.state[i].Idle}
+		lines[i] = g.state[i]
 		if !g.pass(&g.queues[i], &lines[i]) {
 			c.missing++
 		}
@@ -133,7 +134,7 @@ func (g *Gate) copyTo(l *Line, m Message) {
 		return
 	}
 	if m.Batch != nil {
-		m.Batch = g.rows.Copy(m.Batch)
+		m.Batch = g.rows.Copy(l.Input, m.Batch)
 	}
 	l.Messages = append(l.Messages, m)
 }
@@ -193,7 +194,7 @@ func (g *Gate) queued() (bytes int64) {
 		q := &g.queues[i]
 		for n := range q.n {
 			if b := q.at(n).Batch; b != nil {
-				bytes += g.rows.Bytes(b)
+				bytes += g.rows.Bytes(g.state[i].Input, b)
 			}
 		}
 	}

@@ -13,7 +13,9 @@ import (
 )
 
 // same are rows that nobody changes, of one byte each batch.
-var same = Rows{Copy: func(batch any) any { return batch }, Bytes: func(any) int64 { return 1 }}
+var same = Rows{
+	Copy: func(_ int, batch any) any { return batch }, Bytes: func(int, any) int64 { return 1 },
+}
 
 // urgent is a barrier that waits for nothing.
 func urgent(id uint64) Message { return barrierBy(id, time.Now()) }
@@ -79,7 +81,7 @@ func wantCaptured(t *testing.T, c *Captured, complete bool, want string) {
 }
 
 func TestABarrierOvertakesWhatIsQueuedAndThatIsCaptured(t *testing.T) {
-	g := NewGate(1, 8, same)
+	g := NewGate(from(1), 8, same)
 	send(t, g, 0, watermark(3), batch("a"))
 	expect(t, g, "w3 a")
 	send(t, g, 0, batch("b"), watermark(5), urgent(1), batch("c"))
@@ -92,7 +94,7 @@ func TestABarrierOvertakesWhatIsQueuedAndThatIsCaptured(t *testing.T) {
 }
 
 func TestWhatComesBeforeABarrierIsCapturedWhileOthersHaveTheirs(t *testing.T) {
-	g := NewGate(3, 8, same)
+	g := NewGate(from(3), 8, same)
 	send(t, g, 0, batch("a1"), urgent(1), batch("a2"))
 	send(t, g, 1, batch("b1"))
 	c := captures(t, g, 1)
@@ -107,7 +109,7 @@ func TestWhatComesBeforeABarrierIsCapturedWhileOthersHaveTheirs(t *testing.T) {
 
 func TestABarrierThatOvertakesLetsBlockedChannelsGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(2, 8, same)
+		g := NewGate(from(2), 8, same)
 		in := time.Now().Add(time.Minute)
 		send(t, g, 0, batch("a1"), barrierBy(1, in), batch("a2"))
 		send(t, g, 1, batch("b1"))
@@ -129,7 +131,7 @@ func TestABarrierThatOvertakesLetsBlockedChannelsGoOn(t *testing.T) {
 
 func TestAReceiverThatWaitsIsWokenWhenABarrierIsToOvertake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(2, 8, same)
+		g := NewGate(from(2), 8, same)
 		send(t, g, 0, barrierBy(1, time.Now().Add(time.Minute)))
 		got, begin := next(t.Context(), g, nil, time.Time{}), time.Now()
 		if e := <-got; e != "|1|" || time.Since(begin) != time.Minute {
@@ -140,7 +142,7 @@ func TestAReceiverThatWaitsIsWokenWhenABarrierIsToOvertake(t *testing.T) {
 
 func TestABarrierThatAlignsInTimeOvertakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(2, 8, same)
+		g := NewGate(from(2), 8, same)
 		in := time.Now().Add(time.Minute)
 		send(t, g, 0, batch("a"), barrierBy(1, in))
 		send(t, g, 1, barrierBy(1, in))
@@ -162,7 +164,7 @@ func barrierAbove(id uint64, bytes int64) Message {
 }
 
 func TestABarrierThatMayWaitBehindSoManyBytesOvertakesMore(t *testing.T) {
-	g := NewGate(2, 8, same)
+	g := NewGate(from(2), 8, same)
 	send(t, g, 0, batch("a"), batch("b"), barrierAbove(1, 2))
 	expect(t, g, "a b")
 	send(t, g, 1, batch("c"), barrierAbove(1, 2), batch("d"))
@@ -178,7 +180,7 @@ func TestABarrierThatMayWaitBehindSoManyBytesOvertakesMore(t *testing.T) {
 }
 
 func TestTheNextBarrierIsWeighedWhenTheOneBeforeIsComplete(t *testing.T) {
-	g := NewGate(2, 8, same)
+	g := NewGate(from(2), 8, same)
 	send(t, g, 0, urgent(1), batch("a"), batch("b"), barrierAbove(2, 1))
 	captures(t, g, 1)
 	send(t, g, 1, urgent(1), barrierAbove(2, 1))
@@ -186,7 +188,7 @@ func TestTheNextBarrierIsWeighedWhenTheOneBeforeIsComplete(t *testing.T) {
 }
 
 func TestABarrierWaitsUntilTheOneBeforeItIsComplete(t *testing.T) {
-	g := NewGate(2, 8, same)
+	g := NewGate(from(2), 8, same)
 	send(t, g, 0, urgent(1), batch("a"), urgent(2))
 	first := captures(t, g, 1)
 	expect(t, g, "a")
@@ -202,7 +204,7 @@ func TestABarrierWaitsUntilTheOneBeforeItIsComplete(t *testing.T) {
 }
 
 func TestASenderInAHurryNeedsNoCredit(t *testing.T) {
-	g := NewGate(1, 1, same)
+	g := NewGate(from(1), 1, same)
 	send(t, g, 0, batch("a"))
 	hurry := make(chan struct{})
 	close(hurry)
@@ -221,7 +223,7 @@ func TestASenderInAHurryNeedsNoCredit(t *testing.T) {
 }
 
 func TestAReceiverWithoutRoomGetsAnUrgentBarrierAndNothingElse(t *testing.T) {
-	g := NewGate(1, 8, same)
+	g := NewGate(from(1), 8, same)
 	send(t, g, 0, Message{Batch: "a", Watermark: 5}, batch("b"))
 	if e, ok := g.TryUrgent(); ok {
 		t.Fatalf("%+v", e)
@@ -240,7 +242,7 @@ func TestAReceiverWithoutRoomGetsAnUrgentBarrierAndNothingElse(t *testing.T) {
 		t.Error("it is still urgent")
 	}
 	expect(t, g, "w5 b")
-	g = NewGate(1, 8, same)
+	g = NewGate(from(1), 8, same)
 	g.Restore(e.Captured.InFront(Line{Channel: -1, Watermark: 2, Messages: []Message{batch("0")}}).All())
 	expect(t, g, "w2 0 w5 b")
 }
@@ -255,7 +257,7 @@ func TestWhatIsInFrontOfNothingIsAll(t *testing.T) {
 }
 
 func TestWhatIsRestoredComesFirstWithItsWatermarks(t *testing.T) {
-	g := NewGate(1, 4, same)
+	g := NewGate(from(1), 4, same)
 	g.Restore([][]Line{
 		{
 			{Channel: -1, Watermark: 3, Messages: []Message{batch("a"), watermark(9)}},
@@ -270,7 +272,7 @@ func TestWhatIsRestoredComesFirstWithItsWatermarks(t *testing.T) {
 
 // Of some old subtasks there may be nothing for this one: that says nothing of whether rows will come.
 func TestAGenerationWithoutLinesSaysNothing(t *testing.T) {
-	g := NewGate(1, 4, same)
+	g := NewGate(from(1), 4, same)
 	g.Restore([][]Line{nil, {{Channel: -1, Watermark: 3, Messages: []Message{batch("a")}}}, {}})
 	expect(t, g, "w3 a")
 	send(t, g, 0, watermark(6))
@@ -279,7 +281,7 @@ func TestAGenerationWithoutLinesSaysNothing(t *testing.T) {
 
 // That others had been idle is not what is known of those that send today.
 func TestWhatHadBeenIdleIsActiveBehindWhatIsRestored(t *testing.T) {
-	g := NewGate(2, 4, same)
+	g := NewGate(from(2), 4, same)
 	g.Restore([][]Line{{{Channel: -1, Watermark: 3, Idle: true, Messages: []Message{batch("a")}}}})
 	expect(t, g, "idle a active")
 	send(t, g, 0, watermark(6))
@@ -289,7 +291,7 @@ func TestWhatHadBeenIdleIsActiveBehindWhatIsRestored(t *testing.T) {
 }
 
 func TestABarrierOvertakesWhatIsBeingRestoredToo(t *testing.T) {
-	g := NewGate(1, 4, same)
+	g := NewGate(from(1), 4, same)
 	g.Restore([][]Line{
 		{{Channel: -1, Input: 1, Subtask: 7, Watermark: 3, Messages: []Message{batch("a"), watermark(5), batch("b")}}},
 		{{Channel: -1, Watermark: flow.NoTime, Messages: []Message{batch("c")}}},
@@ -353,7 +355,7 @@ type open struct {
 func newTraffic(t *testing.T, rng *rand.Rand) *traffic {
 	n := 1 + rng.IntN(4)
 	return &traffic{
-		t: t, rng: rng, g: NewGate(n, 1+rng.IntN(4), same), sent: make([][]string, n), had: make([][]string, n),
+		t: t, rng: rng, g: NewGate(from(n), 1+rng.IntN(4), same), sent: make([][]string, n), had: make([][]string, n),
 		before: map[uint64][][]string{}, next: slices.Repeat([]uint64{1}, n), overtake: map[uint64]time.Time{},
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 // Event is what a subtask gets from its gate: exactly one of its parts.
 type Event struct {
-	// Channel is the one a batch came from; negative for one that was restored.
-	Channel int
+	// Channel is the one a batch came from; negative for one that was restored. Input is that of its line.
+	Channel, Input int
 	// Batch is a *flow.Batch, now the receiver's, or nil.
 	Batch any
 	// Watermark is the gate's new watermark, or flow.NoTime.
@@ -57,16 +57,21 @@ type progress struct {
 	idle      bool
 }
 
-// Rows are what a gate must know of batches for barriers to overtake them. Gates without get no such barriers.
+// Rows are what a gate must know of batches for barriers to overtake them, by the input that they come by. Gates without
+// get no such barriers.
 type Rows struct {
 	// Copy returns a copy of a batch.
-	Copy func(batch any) any
+	Copy func(input int, batch any) any
 	// Bytes is about how many bytes of memory a batch takes. It is safe for concurrent use.
-	Bytes func(batch any) int64
+	Bytes func(input int, batch any) int64
 }
 
-// NewGate returns a gate with the given number of channels, each of which takes credit messages.
-func NewGate(channels, credit int, rows Rows) *Gate {
+// Origin is where a channel begins: an input of the receiver, and the subtask that sends.
+type Origin struct{ Input, Subtask int }
+
+// NewGate returns a gate with a channel for each origin, which takes credit messages.
+func NewGate(origins []Origin, credit int, rows Rows) *Gate {
+	channels := len(origins)
 	g := &Gate{
 		credit:  credit,
 		wake:    make(chan struct{}, 1),
@@ -75,9 +80,9 @@ func NewGate(channels, credit int, rows Rows) *Gate {
 		state:   make([]Line, channels),
 		current: progress{watermark: flow.NoTime},
 	}
-	for i := range g.queues {
+	for i, o := range origins {
 		g.queues[i] = newQueue(credit)
-		g.state[i] = Line{Channel: i, Watermark: flow.NoTime}
+		g.state[i] = Line{Channel: i, Input: o.Input, Subtask: o.Subtask, Watermark: flow.NoTime}
 	}
 	return g
 }
@@ -268,7 +273,7 @@ func (g *Gate) lines() []Line {
 // expand turns a message into events and brings the gate's own progress up to date.
 func (g *Gate) expand(l *Line, m Message) {
 	if m.Batch != nil {
-		g.pending = append(g.pending, Event{Channel: l.Channel, Batch: m.Batch, Watermark: flow.NoTime})
+		g.pending = append(g.pending, Event{Channel: l.Channel, Input: l.Input, Batch: m.Batch, Watermark: flow.NoTime})
 	}
 	if m.Status != Unchanged {
 		l.Idle = m.Status == Idle

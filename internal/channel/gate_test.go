@@ -76,13 +76,13 @@ func expect(t *testing.T, g *Gate, want string) {
 }
 
 func TestMessagesOfAChannelStayInOrder(t *testing.T) {
-	g := NewGate(1, 4, Rows{})
+	g := NewGate(from(1), 4, Rows{})
 	send(t, g, 0, batch("a"), watermark(5), batch("b"), barrier(1))
 	expect(t, g, "a w5 b |1|")
 }
 
 func TestAMessageUnfoldsAsBatchStatusWatermarkBarrier(t *testing.T) {
-	g := NewGate(1, 4, Rows{})
+	g := NewGate(from(1), 4, Rows{})
 	send(t, g, 0, status(Idle))
 	expect(t, g, "idle")
 	send(t, g, 0, Message{Batch: "a", Status: Active, Watermark: 3, Barrier: &Barrier{Checkpoint: 2}})
@@ -90,7 +90,7 @@ func TestAMessageUnfoldsAsBatchStatusWatermarkBarrier(t *testing.T) {
 }
 
 func TestTheWatermarkIsTheLeastOfTheChannels(t *testing.T) {
-	g := NewGate(2, 8, Rows{})
+	g := NewGate(from(2), 8, Rows{})
 	send(t, g, 0, watermark(10))
 	expect(t, g, "")
 	send(t, g, 1, watermark(4))
@@ -100,7 +100,7 @@ func TestTheWatermarkIsTheLeastOfTheChannels(t *testing.T) {
 }
 
 func TestWatermarksNeverGoBack(t *testing.T) {
-	g := NewGate(2, 8, Rows{})
+	g := NewGate(from(2), 8, Rows{})
 	send(t, g, 0, status(Idle), watermark(3))
 	send(t, g, 1, watermark(10))
 	expect(t, g, "w10")
@@ -111,7 +111,7 @@ func TestWatermarksNeverGoBack(t *testing.T) {
 }
 
 func TestIdleChannelsDoNotHoldTheWatermarkBack(t *testing.T) {
-	g := NewGate(2, 8, Rows{})
+	g := NewGate(from(2), 8, Rows{})
 	send(t, g, 0, watermark(10))
 	send(t, g, 1, status(Idle))
 	expect(t, g, "w10")
@@ -122,7 +122,7 @@ func TestIdleChannelsDoNotHoldTheWatermarkBack(t *testing.T) {
 }
 
 func TestABarrierHoldsItsChannelUntilItHasComeOnAll(t *testing.T) {
-	g := NewGate(3, 8, Rows{})
+	g := NewGate(from(3), 8, Rows{})
 	send(t, g, 0, batch("a1"), barrier(1), batch("a2"))
 	send(t, g, 1, batch("b1"))
 	expect(t, g, "a1 b1")
@@ -135,7 +135,7 @@ func TestABarrierHoldsItsChannelUntilItHasComeOnAll(t *testing.T) {
 }
 
 func TestBarriersOfAbandonedCheckpointsStillAlign(t *testing.T) {
-	g := NewGate(2, 8, Rows{})
+	g := NewGate(from(2), 8, Rows{})
 	send(t, g, 0, barrier(1), barrier(2), batch("a"))
 	send(t, g, 1, barrier(1))
 	expect(t, g, "|1|")
@@ -144,7 +144,7 @@ func TestBarriersOfAbandonedCheckpointsStillAlign(t *testing.T) {
 }
 
 func TestASenderWithoutCreditWaitsForRoom(t *testing.T) {
-	g := NewGate(1, 2, Rows{})
+	g := NewGate(from(1), 2, Rows{})
 	send(t, g, 0, batch("a"), batch("b"))
 	if g.Sender(0).TrySend(batch("c")) {
 		t.Fatal("a third message was taken on a credit of two")
@@ -161,7 +161,7 @@ func TestASenderWithoutCreditWaitsForRoom(t *testing.T) {
 }
 
 func TestAlignmentDoesNotTakeCreditFromOtherChannels(t *testing.T) {
-	g := NewGate(2, 2, Rows{})
+	g := NewGate(from(2), 2, Rows{})
 	send(t, g, 0, barrier(1), batch("held"))
 	expect(t, g, "")
 	for i := range 10 {
@@ -174,7 +174,7 @@ func TestSendAndNextEndWithTheContext(t *testing.T) {
 	cause := errors.New("over")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(cause)
-	g := NewGate(1, 1, Rows{})
+	g := NewGate(from(1), 1, Rows{})
 	if _, _, err := g.Next(ctx, nil, time.Time{}); !errors.Is(err, cause) {
 		t.Errorf("Next: %v", err)
 	}
@@ -185,7 +185,7 @@ func TestSendAndNextEndWithTheContext(t *testing.T) {
 }
 
 func TestNextReturnsAtTheDeadlineAndOnInterrupt(t *testing.T) {
-	g := NewGate(1, 1, Rows{})
+	g := NewGate(from(1), 1, Rows{})
 	if _, ok, err := g.Next(context.Background(), nil, time.Now()); ok || err != nil {
 		t.Errorf("at the deadline: %v, %v", ok, err)
 	}
@@ -202,7 +202,7 @@ func TestRandomTrafficKeepsOrderAndAlignment(t *testing.T) {
 	const channels, messages = 4, 2000
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	g := NewGate(channels, 3, Rows{})
+	g := NewGate(from(channels), 3, Rows{})
 	ctx := t.Context()
 	var group sync.WaitGroup
 	for c := range channels {
@@ -251,7 +251,7 @@ func TestRandomTrafficKeepsOrderAndAlignment(t *testing.T) {
 }
 
 func BenchmarkHop(b *testing.B) {
-	g := NewGate(1, 4, Rows{})
+	g := NewGate(from(1), 4, Rows{})
 	m := batch("x")
 	go func() {
 		s := g.Sender(0)

@@ -7,8 +7,11 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
-// AppendLines appends what Lines reads. Batches are written by appendBatch.
-func AppendLines(dst []byte, generations [][]Line, appendBatch func(dst []byte, batch any) []byte) []byte {
+// AppendLines appends what Lines reads. Batches are written by appendBatch, by the
+// input of their line.
+func AppendLines(
+	dst []byte, generations [][]Line, appendBatch func(input int, dst []byte, batch any) []byte,
+) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(generations)))
 	for _, lines := range generations {
 		dst = binary.AppendUvarint(dst, uint64(len(lines)))
@@ -19,7 +22,7 @@ func AppendLines(dst []byte, generations [][]Line, appendBatch func(dst []byte, 
 	return dst
 }
 
-func appendLine(dst []byte, l *Line, appendBatch func(dst []byte, batch any) []byte) []byte {
+func appendLine(dst []byte, l *Line, appendBatch func(input int, dst []byte, batch any) []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(l.Input))
 	dst = binary.AppendUvarint(dst, uint64(l.Subtask))
 	status := Active
@@ -33,7 +36,7 @@ func appendLine(dst []byte, l *Line, appendBatch func(dst []byte, batch any) []b
 		dst = binary.AppendVarint(append(dst, byte(m.Status)), m.Watermark)
 		batch = batch[:0]
 		if m.Batch != nil {
-			batch = appendBatch(batch, m.Batch)
+			batch = appendBatch(l.Input, batch, m.Batch)
 		}
 		dst = binary.AppendUvarint(dst, uint64(len(batch)))
 		dst = append(dst, batch...)
@@ -42,7 +45,9 @@ func appendLine(dst []byte, l *Line, appendBatch func(dst []byte, batch any) []b
 }
 
 // Lines reads what AppendLines wrote. The batches are as readBatch returns them; a batch without bytes is none.
-func Lines(src []byte, readBatch func(src []byte) (batch any, err error)) (generations [][]Line, err error) {
+func Lines(
+	src []byte, readBatch func(input int, src []byte) (batch any, err error),
+) (generations [][]Line, err error) {
 	r := reader{src: src}
 	generations = make([][]Line, r.count())
 	for g := range generations {
@@ -67,7 +72,7 @@ type reader struct {
 	bad bool
 }
 
-func (r *reader) line(l *Line, readBatch func(src []byte) (any, error)) error {
+func (r *reader) line(l *Line, readBatch func(input int, src []byte) (any, error)) error {
 	l.Channel = -1
 	l.Input, l.Subtask = int(r.uvarint()), int(r.uvarint())
 	l.Idle, l.Watermark = Status(r.byte()) == Idle, r.varint()
@@ -77,7 +82,7 @@ func (r *reader) line(l *Line, readBatch func(src []byte) (any, error)) error {
 		m.Status, m.Watermark = Status(r.byte()), r.varint()
 		if batch := r.bytes(); len(batch) > 0 {
 			var err error
-			if m.Batch, err = readBatch(batch); err != nil {
+			if m.Batch, err = readBatch(l.Input, batch); err != nil {
 				return fmt.Errorf("rows in flight: %w", err)
 			}
 		}

@@ -2,6 +2,7 @@ package channel
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -9,8 +10,17 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
-func appendText(dst []byte, batch any) []byte { return append(dst, batch.(string)...) }
-func readText(src []byte) (any, error)        { return string(src), nil }
+// appendText writes texts behind the input that they are said to be of, readText wants it to be the same.
+func appendText(input int, dst []byte, batch any) []byte {
+	return append(append(dst, byte(input)), batch.(string)...)
+}
+
+func readText(input int, src []byte) (any, error) {
+	if int(src[0]) != input {
+		return nil, fmt.Errorf("input %d is read as %d", src[0], input)
+	}
+	return string(src[1:]), nil
+}
 
 func written() ([][]Line, []byte) {
 	all := [][]Line{
@@ -48,7 +58,7 @@ func TestLinesThatAreCutOffOrTooLongAreDamaged(t *testing.T) {
 func TestBatchesThatCannotBeReadAreAnError(t *testing.T) {
 	_, text := written()
 	broken := errors.New("not these")
-	if _, err := Lines(text, func([]byte) (any, error) { return nil, broken }); !errors.Is(err, broken) {
+	if _, err := Lines(text, func(int, []byte) (any, error) { return nil, broken }); !errors.Is(err, broken) {
 		t.Error(err)
 	}
 }

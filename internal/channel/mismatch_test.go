@@ -17,7 +17,7 @@ func refusal(t *testing.T, g *Gate) string {
 }
 
 func TestBarriersOfDifferentCheckpointsAreNeverTakenForOne(t *testing.T) {
-	g := NewGate(3, 4, Rows{})
+	g := NewGate(from(3), 4, Rows{})
 	send(t, g, 0, batch("a"), barrier(1))
 	send(t, g, 1, barrier(2), batch("behind"))
 	send(t, g, 2, barrier(1))
@@ -31,7 +31,7 @@ func TestBarriersOfDifferentCheckpointsAreNeverTakenForOne(t *testing.T) {
 }
 
 func TestALastBarrierIsNotTakenForAnother(t *testing.T) {
-	g := NewGate(2, 4, Rows{})
+	g := NewGate(from(2), 4, Rows{})
 	last := barrier(1)
 	last.Barrier.Last = true
 	send(t, g, 0, barrier(1))
@@ -43,7 +43,7 @@ func TestALastBarrierIsNotTakenForAnother(t *testing.T) {
 }
 
 func TestAGateThatCannotAlignDeliversNothingAnyMore(t *testing.T) {
-	g := NewGate(2, 4, Rows{})
+	g := NewGate(from(2), 4, Rows{})
 	send(t, g, 0, barrier(5))
 	send(t, g, 1, barrier(6))
 	expect(t, g, "")
@@ -56,7 +56,7 @@ func TestAGateThatCannotAlignDeliversNothingAnyMore(t *testing.T) {
 }
 
 func TestWhatCameBeforeABarrierThatDoesNotFitIsDelivered(t *testing.T) {
-	g := NewGate(2, 4, Rows{})
+	g := NewGate(from(2), 4, Rows{})
 	send(t, g, 0, barrier(1))
 	unfit := batch("before")
 	unfit.Barrier = &Barrier{Checkpoint: 2}
@@ -66,7 +66,7 @@ func TestWhatCameBeforeABarrierThatDoesNotFitIsDelivered(t *testing.T) {
 }
 
 func TestBarriersInStepAlignOneAfterTheOther(t *testing.T) {
-	g := NewGate(2, 8, Rows{})
+	g := NewGate(from(2), 8, Rows{})
 	for id := range uint64(3) {
 		send(t, g, 0, batch("a"), barrier(id+1))
 	}

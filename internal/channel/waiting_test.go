@@ -14,7 +14,7 @@ import (
 )
 
 func TestAnIdleChannelsWatermarkCountsWhenItIsActiveAgain(t *testing.T) {
-	g := NewGate(2, 8, Rows{})
+	g := NewGate(from(2), 8, Rows{})
 	send(t, g, 0, status(Idle))
 	send(t, g, 1, watermark(10))
 	expect(t, g, "w10")
@@ -25,7 +25,7 @@ func TestAnIdleChannelsWatermarkCountsWhenItIsActiveAgain(t *testing.T) {
 }
 
 func TestAGateWhoseChannelsAreAllIdleKeepsItsWatermark(t *testing.T) {
-	g := NewGate(2, 8, Rows{})
+	g := NewGate(from(2), 8, Rows{})
 	send(t, g, 0, watermark(5), status(Idle), watermark(50))
 	send(t, g, 1, watermark(7))
 	expect(t, g, "w5 w7")
@@ -36,7 +36,7 @@ func TestAGateWhoseChannelsAreAllIdleKeepsItsWatermark(t *testing.T) {
 }
 
 func TestTheEndOfTimeComesWhenAllChannelsHaveEnded(t *testing.T) {
-	g := NewGate(2, 8, Rows{})
+	g := NewGate(from(2), 8, Rows{})
 	send(t, g, 0, watermark(flow.EndOfTime))
 	send(t, g, 1, watermark(7))
 	expect(t, g, "w7")
@@ -45,7 +45,7 @@ func TestTheEndOfTimeComesWhenAllChannelsHaveEnded(t *testing.T) {
 }
 
 func TestIdleAndEndedChannelsTakePartInAlignment(t *testing.T) {
-	g := NewGate(3, 8, Rows{})
+	g := NewGate(from(3), 8, Rows{})
 	send(t, g, 0, status(Idle))
 	send(t, g, 1, watermark(flow.EndOfTime))
 	send(t, g, 2, batch("c"), barrier(1), batch("held"))
@@ -57,7 +57,7 @@ func TestIdleAndEndedChannelsTakePartInAlignment(t *testing.T) {
 }
 
 func TestWatermarksAndStatusBehindABarrierWaitWithIt(t *testing.T) {
-	g := NewGate(2, 8, Rows{})
+	g := NewGate(from(2), 8, Rows{})
 	send(t, g, 0, watermark(5), barrier(1), watermark(50), status(Idle))
 	send(t, g, 1, watermark(40))
 	expect(t, g, "w5")
@@ -66,14 +66,14 @@ func TestWatermarksAndStatusBehindABarrierWaitWithIt(t *testing.T) {
 }
 
 func TestChannelsAreServedInTurn(t *testing.T) {
-	g := NewGate(3, 8, Rows{})
+	g := NewGate(from(3), 8, Rows{})
 	send(t, g, 0, batch("a1"), batch("a2"), batch("a3"), batch("a4"))
 	send(t, g, 2, batch("c1"), batch("c2"))
 	expect(t, g, "a1 c1 a2 c2 a3 a4")
 }
 
 func TestCreditIsOfEachChannelByItself(t *testing.T) {
-	g := NewGate(2, 2, Rows{})
+	g := NewGate(from(2), 2, Rows{})
 	send(t, g, 0, batch("a1"), batch("a2"))
 	if g.Sender(0).TrySend(batch("a3")) {
 		t.Error("a channel took more than its credit")
@@ -95,7 +95,7 @@ func TestChannelsThatDoNotExistHaveNoSender(t *testing.T) {
 					t.Errorf("channel %d: panic %v", i, p)
 				}
 			}()
-			NewGate(2, 1, Rows{}).Sender(i)
+			NewGate(from(2), 1, Rows{}).Sender(i)
 		}()
 	}
 }
@@ -132,7 +132,7 @@ func waits[T any](t *testing.T, c <-chan T) {
 
 func TestAReceiverSleepsUntilThereIsSomethingForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(2, 4, Rows{})
+		g := NewGate(from(2), 4, Rows{})
 		got := next(t.Context(), g, nil, time.Time{})
 		waits(t, got)
 		send(t, g, 0, barrier(1), batch("held"))
@@ -147,7 +147,7 @@ func TestAReceiverSleepsUntilThereIsSomethingForIt(t *testing.T) {
 
 func TestAReceiverWaitsUntilItsDeadlineAndNoLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(1, 4, Rows{})
+		g := NewGate(from(1), 4, Rows{})
 		begin := time.Now()
 		got := next(t.Context(), g, nil, begin.Add(time.Minute))
 		if e := <-got; e != "nothing" || time.Since(begin) != time.Minute {
@@ -162,7 +162,7 @@ func TestAReceiverWaitsUntilItsDeadlineAndNoLonger(t *testing.T) {
 
 func TestAReceiverIsInterruptedAndEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(1, 4, Rows{})
+		g := NewGate(from(1), 4, Rows{})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		interrupt := make(chan struct{})
 		got := next(ctx, g, interrupt, time.Time{})
@@ -182,7 +182,7 @@ func TestAReceiverIsInterruptedAndEndsWithItsContext(t *testing.T) {
 
 func TestASenderBehindItsBarrierWaitsForTheBarriersOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(2, 2, Rows{})
+		g := NewGate(from(2), 2, Rows{})
 		send(t, g, 0, barrier(1), batch("a1"))
 		expect(t, g, "")
 		send(t, g, 0, batch("a2"))
@@ -203,7 +203,7 @@ func TestASenderBehindItsBarrierWaitsForTheBarriersOfOthers(t *testing.T) {
 
 func TestAMessageThatWasNotSentStaysWithItsSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(1, 1, Rows{})
+		g := NewGate(from(1), 1, Rows{})
 		send(t, g, 0, batch("a"))
 		ctx, cancel := context.WithCancelCause(t.Context())
 		sent := make(chan error, 1)
@@ -256,7 +256,7 @@ func TestRandomProgressIsThatOfANaiveGate(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for range 300 {
 		channels := 1 + rng.IntN(4)
-		g, n := NewGate(channels, 2, Rows{}), &naive{idle: make([]bool, channels), current: flow.NoTime}
+		g, n := NewGate(from(channels), 2, Rows{}), &naive{idle: make([]bool, channels), current: flow.NoTime}
 		for range channels {
 			n.watermarks = append(n.watermarks, flow.NoTime)
 		}

@@ -105,9 +105,15 @@ type Subtask struct {
 // Flight is an object with rows that had been sent and not been processed.
 type Flight struct {
 	Table
-	// Schema is that of the rows. Inputs are the outputs that they came from, as the object counts them.
-	Schema string   `json:"schema"`
-	Inputs []string `json:"inputs"`
+	// Inputs are those that they came by, as the object counts them.
+	Inputs []FlightInput `json:"inputs"`
+}
+
+// FlightInput is an input of an operator that rows were on their way to.
+type FlightInput struct {
+	// Output names the output that it took rows of, Schema says what they are.
+	Output string `json:"output"`
+	Schema string `json:"schema"`
 }
 
 // Table is an immutable object with sorted state.

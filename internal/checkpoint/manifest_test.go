@@ -31,7 +31,7 @@ func sample() *Manifest {
 				Range: base.RangeOf(1, 2, 256), Watermark: 6, Tables: []Table{table("1"), table("3")}, Meta: []byte{0, 255},
 				Ahead:        []RangeWatermark{{base.RangeOf(1, 2, 256), 9}},
 				Committables: [][]byte{[]byte("c"), []byte("d")},
-				Flight:       &Flight{table("flight"), "rows", []string{"source/0"}},
+				Flight:       &Flight{table("flight"), []FlightInput{{"source/0", "rows"}}},
 			}},
 		}},
 	}

@@ -55,9 +55,9 @@ func graph(name string) *plan.Physical {
 	g := &plan.Graph{Name: name}
 	rows := operator.RowTypeOf[int64]()
 	in := g.Add(&plan.Node{UID: "in", Name: "in", Parallelism: 2, Outputs: []operator.RowType{rows}, Source: &plan.Source{}})
-	count := g.Add(&plan.Node{UID: "c", Name: "count", Input: rows, Outputs: []operator.RowType{rows}})
+	count := g.Add(&plan.Node{UID: "c", Name: "count", Outputs: []operator.RowType{rows}})
 	count.Inputs = []plan.Edge{{From: in, Exchange: operator.Hash}}
-	out := g.Add(&plan.Node{UID: "out", Name: "out", Input: rows, Sink: &plan.Sink{}})
+	out := g.Add(&plan.Node{UID: "out", Name: "out", Sink: &plan.Sink{}})
 	out.Inputs = []plan.Edge{{From: count, Exchange: operator.Forward}}
 	p, err := plan.Compile(g, plan.Options{Parallelism: 3, MaxParallelism: 8})
 	if err != nil {

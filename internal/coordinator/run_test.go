@@ -69,7 +69,7 @@ func (s *story) run(ctx context.Context) error {
 		return operator.NewSource(env, operator.As[int64](out[0]), nil, config), nil
 	}
 	sink := recorder{s}
-	out := g.Add(&plan.Node{UID: "out", Name: "Out", Input: rows})
+	out := g.Add(&plan.Node{UID: "out", Name: "Out"})
 	out.Inputs = []plan.Edge{{From: in, Exchange: operator.Rebalance}}
 	out.Sink = &plan.Sink{Recover: sink.Recover, Commit: sink.Commit}
 	out.Make = func(env *operator.Env, _ []any) (operator.Operator, error) {

@@ -180,7 +180,8 @@ func TestDamageInAnObjectIsReportedAndNotServed(t *testing.T) {
 	for _, o := range l.Objects {
 		// What only statistics are made of is not looked at by readers, so not every byte matters to them.
 		reported, n := 0, 0
-		for i := w.rng.Int64N(100); i < o.Bytes; i += 100 * slow {
+		step := max(1, min(100*slow, o.Bytes/20))
+		for i := w.rng.Int64N(step); i < o.Bytes; i += step {
 			n++
 			bad := damagedCopy(t, w, l.Objects, o.Name, func(b []byte) []byte {
 				b[i] ^= 1 << w.rng.IntN(8)

@@ -26,8 +26,7 @@ type inFlight[K comparable, In, Out any] struct {
 	rowsIn  int
 	load    *load[In] // the batch at hand, if not all of its rows have begun or are in flight
 	loads   []*load[In]
-	drains  bool // a barrier waits for everything, although it is urgent
-	weight  weight[In]
+	drains  bool  // a barrier waits for everything, although it is urgent
 	arrived int64 // the last watermark that has come
 	firing
 }
@@ -70,7 +69,7 @@ type ticket[In any] struct {
 
 func newInFlight[K comparable, In, Out any](env *Env) inFlight[K, In, Out] {
 	return inFlight[K, In, Out]{
-		flights: newFlights(env), weight: newWeight[In](), arrived: flow.NoTime, firing: newFiring(),
+		flights: newFlights(env), arrived: flow.NoTime, firing: newFiring(),
 		entries: map[async.ID]*worker[*hand[K, In, Out]]{},
 	}
 }
@@ -85,7 +84,7 @@ func (p *Process[K, In, Out]) take(b *flow.Batch[In]) error {
 	if err != nil {
 		return err
 	}
-	l.bytes = p.weight.of(b, p.state.store.Each())
+	l.bytes = p.in.weigh(b, p.state.store.Each())
 	p.limit.Add(l.bytes)
 	p.state.store.Touch(l.slots)
 	if ahead, err = p.ask(l, ahead); err != nil {
@@ -344,7 +343,7 @@ func (p *Process[K, In, Out]) recycle(l *load[In]) {
 		return
 	}
 	p.limit.Add(-l.bytes)
-	p.in.Put(l.batch)
+	p.in.recycle(l.batch)
 	l.batch, l.ahead = nil, nil
 	p.loads = append(p.loads, l)
 }

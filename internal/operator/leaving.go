@@ -52,11 +52,11 @@ func (p *Process[K, In, Out]) mayLeave() bool {
 }
 
 // left are copies of the rows that have not begun, and the events between and behind them.
-func (p *Process[K, In, Out]) left() *channel.Line {
+func (p *Process[K, In, Out]) left() []channel.Line {
 	if p.idle() {
 		return nil
 	}
-	l := leftovers[In]{line: &channel.Line{Channel: -1, Subtask: p.env.Subtask, Watermark: p.last}, pool: p.in}
+	l := leftovers[In]{line: &channel.Line{Channel: -1, Subtask: p.env.Subtask, Watermark: p.last}, pool: PoolOf[In]()}
 	first := p.flight.Oldest()
 	for id, event := range p.flight.Unstarted() {
 		l.events(p.events, int(event-first))
@@ -68,7 +68,7 @@ func (p *Process[K, In, Out]) left() *channel.Line {
 		l.row(p.load.batch, i)
 	}
 	l.close()
-	return l.line
+	return []channel.Line{*l.line}
 }
 
 // loadNext is the first row of the batch at hand that nothing has been done with.

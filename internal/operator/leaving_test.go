@@ -23,11 +23,11 @@ func (r *shelfRig) snapshot() string {
 	s, err := r.op().Snapshot(1)
 	must(r.t, err)
 	s.State.Failed()
-	if s.InFlight == nil {
+	if len(s.InFlight) == 0 {
 		return ""
 	}
 	var all []string
-	for _, m := range s.InFlight.Messages {
+	for _, m := range s.InFlight[0].Messages {
 		switch {
 		case m.Batch != nil:
 			for _, e := range m.Batch.(*flow.Batch[event]).Rows {

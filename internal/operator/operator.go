@@ -18,6 +18,30 @@ type Receiver[T any] interface {
 	Batch(b *flow.Batch[T]) error
 }
 
+// Side is an input of an operator that has two.
+type Side int
+
+const (
+	// Left is the first side, and the only one of other operators.
+	Left Side = iota
+	// Right is the second one.
+	Right
+)
+
+// TwoSided operators are no Receivers themselves.
+type TwoSided interface {
+	// Side returns the Receiver of one side's rows. Progress is for both.
+	Side(s Side) any
+}
+
+// receiverOf is what takes the rows of a side of an operator.
+func receiverOf(op any, s Side) any {
+	if two, ok := op.(TwoSided); ok {
+		return two.Side(s)
+	}
+	return op
+}
+
 // Progress takes what travels between rows and does not depend on their type.
 type Progress interface {
 	// Watermark says that no later row has an event time before the given one, in milliseconds.
@@ -69,8 +93,8 @@ type Snapshot struct {
 	// Prepared is what a sink left.
 	Prepared flow.Prepared
 	// InFlight are the rows, with the events between them, that had come to the head of a chain and not begun; nil for
-	// none. They are processed behind the barrier.
-	InFlight *channel.Line
+	// none. They are processed behind the barrier. Their Input is the operator's Side.
+	InFlight []channel.Line
 	// State are the frozen changes of keyed state, or nil for an operator without.
 	State StateSnapshot
 	// Namespaces are those that windows have entries in.

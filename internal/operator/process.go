@@ -27,6 +27,23 @@ func PlanProcess[K comparable, In, Out any](name string, newFunc func() ProcessF
 	})
 }
 
+// batches is what a Process has to know of those that it gets.
+type batches[In any] interface {
+	// weigh is about how many bytes a batch takes, with so many of state for each row.
+	weigh(b *flow.Batch[In], state int64) int64
+	// recycle takes back a batch that nobody needs any more.
+	recycle(b *flow.Batch[In])
+}
+
+// pooled are the batches that every operator shares.
+type pooled[In any] struct {
+	Pool[In]
+	weight weight[In]
+}
+
+func (p pooled[In]) weigh(b *flow.Batch[In], state int64) int64 { return p.weight.of(b, state) }
+func (p pooled[In]) recycle(b *flow.Batch[In])                  { p.Put(b) }
+
 // processTimers are the timers of a process function; nil for a function without.
 type processTimers struct {
 	event, processing *keyed.Timers
@@ -40,7 +57,7 @@ func declare[K comparable, In, Out any](s *stateOf[K], fn ProcessFunc[In, Out]) 
 	if err := fn.Open(scope); err != nil {
 		return t, s.env.userError(err, nil, flow.NoTime)
 	}
-	if _, ok := fn.(TimerFunc[Out]); !ok {
+	if _, ok := usersOf(fn).(TimerFunc[Out]); !ok {
 		return t, nil
 	}
 	if t.event, err = keyed.NewTimers(s.store, "timers/event"); err != nil {
@@ -65,7 +82,7 @@ type Process[K comparable, In, Out any] struct {
 	onTimer  TimerFunc[Out]   // nil if the function has none
 	prefetch PrefetchFunc[In] // nil if the function has none
 	timers   processTimers
-	in       Pool[In]
+	in       batches[In]
 	out      Pool[Out]
 	inFlight[K, In, Out]
 }
@@ -74,15 +91,21 @@ type Process[K comparable, In, Out any] struct {
 func NewProcess[K comparable, In, Out any](
 	env *Env, next Receiver[Out], key func(*In) K, fn ProcessFunc[In, Out],
 ) (*Process[K, In, Out], error) {
+	return newProcess(env, next, key, fn, batches[In](pooled[In]{PoolOf[In](), newWeight[In]()}))
+}
+
+func newProcess[K comparable, In, Out any](
+	env *Env, next Receiver[Out], key func(*In) K, fn ProcessFunc[In, Out], in batches[In],
+) (*Process[K, In, Out], error) {
 	s, err := newStateOf[K](env)
 	if err != nil {
 		return nil, err
 	}
 	p := &Process[K, In, Out]{
 		stateless: newStateless(env, next), state: s, key: key, fn: fn,
-		in: PoolOf[In](), out: PoolOf[Out](),
+		in: in, out: PoolOf[Out](),
 	}
-	p.onTimer, _ = fn.(TimerFunc[Out])
+	p.onTimer, _ = usersOf(fn).(TimerFunc[Out])
 	p.prefetch, _ = fn.(PrefetchFunc[In])
 	p.inFlight = newInFlight[K, In, Out](env)
 	p.rows = p.out.Get()
@@ -161,7 +184,7 @@ func (p *Process[K, In, Out]) Close() error {
 	p.arrivals.close() // first: a read fills what its row holds
 	p.crew.close()
 	p.state.store.Close()
-	return closeFunc(p.env, p.fn)
+	return closeFunc(p.env, usersOf(p.fn))
 }
 
 // closeFunc closes a user's function, if it wants to be.

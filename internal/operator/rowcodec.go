@@ -16,8 +16,11 @@ type RowCodec struct {
 	// Append appends the rows of a batch with their times.
 	Append func(dst []byte, batch any) []byte
 	// Reader returns the function that reads what was written with a schema, if its rows can become those of today.
-	Reader func(schema string) (func(src []byte) (batch any, err error), error)
+	Reader func(schema string) (ReadRows, error)
 }
+
+// ReadRows reads a batch.
+type ReadRows func(src []byte) (batch any, err error)
 
 func rowCodecOf[T any]() (*RowCodec, error) {
 	values, err := record.NewValueCodec[T]()
@@ -28,7 +31,7 @@ func rowCodecOf[T any]() (*RowCodec, error) {
 	return &RowCodec{
 		Schema: values.Schema(),
 		Append: func(dst []byte, batch any) []byte { return appendRows(dst, values, batch.(*flow.Batch[T])) },
-		Reader: func(schema string) (func([]byte) (any, error), error) {
+		Reader: func(schema string) (ReadRows, error) {
 			decode, err := values.DecoderFor(schema)
 			if err != nil {
 				return nil, err

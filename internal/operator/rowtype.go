@@ -13,8 +13,8 @@ import (
 type RowType struct {
 	// Name is T as Go prints it.
 	Name string
-	// Deliver returns the function that hands batches to a receiver.
-	Deliver func(receiver any) func(batch any) error
+	// Deliver returns the function that hands batches to a side of an operator.
+	Deliver func(op any, side Side) func(batch any) error
 	// Fan returns one receiver for several (or none).
 	Fan func(receivers []any) any
 	// Writer returns the receiver that ends a chain.
@@ -42,8 +42,8 @@ func RowTypeOf[T any]() RowType {
 	pool, weight := PoolOf[T](), newWeight[T]()
 	return RowType{
 		Name: reflect.TypeFor[T]().String(),
-		Deliver: func(receiver any) func(any) error {
-			r := receiver.(Receiver[T])
+		Deliver: func(op any, side Side) func(any) error {
+			r := As[T](receiverOf(op, side))
 			return func(batch any) error { return r.Batch(batch.(*flow.Batch[T])) }
 		},
 		Fan:    fan[T],

@@ -49,7 +49,7 @@ func TestARowTypeHandsBatchesToItsReceiver(t *testing.T) {
 	if rows.Name != "string" || RowTypeOf[flow.Windowed[string, int64]]().Name == "" {
 		t.Errorf("name %q", rows.Name)
 	}
-	must(t, rows.Deliver(Receiver[string](a))(rowsOf("x")))
+	must(t, rows.Deliver(Receiver[string](a), Left)(rowsOf("x")))
 	a.expect(t, "x@1")
 }
 

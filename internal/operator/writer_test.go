@@ -40,7 +40,7 @@ func mailWith(t *testing.T, ctx context.Context, exchange Exchange, subtasks, cr
 		Blocked: func(d time.Duration) { m.blocked += d },
 	}
 	for range subtasks {
-		g := channel.NewGate(1, credit, channel.Rows{})
+		g := channel.NewGate(make([]channel.Origin, 1), credit, channel.Rows{})
 		m.gates = append(m.gates, g)
 		c.To = append(c.To, g.Sender(0))
 	}

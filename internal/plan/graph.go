@@ -31,10 +31,8 @@ type Node struct {
 	UID, Name string
 	// Parallelism is the number of its subtasks; 0 means the job's, and NoSubtasks that 0 was asked for.
 	Parallelism int
-	// Inputs are the streams it takes rows from: several make a union.
+	// Inputs are the streams it takes rows from: several of one side make a union.
 	Inputs []Edge
-	// Input is the type of the rows it takes; zero for sources.
-	Input operator.RowType
 	// Outputs are the types of the rows it emits: the main stream, then side streams.
 	Outputs []operator.RowType
 	// Make builds the operator of one subtask; out are the receivers of Outputs.
@@ -73,12 +71,17 @@ type Edge struct {
 	// Port is the output of From.
 	Port     int
 	Exchange operator.Exchange
+	// Side is the one of a two-sided operator that takes the rows.
+	Side operator.Side
 	// Hasher fills in the hashes of keys, for operator.Hash: a func(*flow.Batch[T]).
 	Hasher any
 }
 
 // Output names the output that the edge begins at, as checkpoints do.
 func (e Edge) Output() string { return fmt.Sprintf("%s/%d", e.From.UID, e.Port) }
+
+// Rows is the type of the edge's rows.
+func (e Edge) Rows() operator.RowType { return e.From.Outputs[e.Port] }
 
 // SideUsedTwice is the mistake of giving one side output to two operators.
 func SideUsedTwice(name string) error {

@@ -164,11 +164,11 @@ func check(g *Graph, o Options) error {
 // checkRows returns the operators whose rows cannot be written into a checkpoint.
 func checkRows(g *Graph) (mistakes []error) {
 	for _, n := range g.Nodes {
-		if len(n.Inputs) == 0 {
-			continue
-		}
-		if _, err := n.Input.Codec(); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("operator %q: barriers cannot overtake its rows: %w", n.Name, err))
+		for _, e := range n.Inputs {
+			if _, err := e.Rows().Codec(); err != nil {
+				mistakes = append(mistakes, fmt.Errorf("operator %q: barriers cannot overtake its rows: %w", n.Name, err))
+				break
+			}
 		}
 	}
 	return mistakes

@@ -32,7 +32,7 @@ func described(p *Physical) string {
 func pipelines() *Graph {
 	g := &Graph{Name: "job"}
 	node := func(uid string, from ...*Node) *Node {
-		n := &Node{UID: uid, Name: uid, Input: operator.RowTypeOf[int64](), Outputs: []operator.RowType{operator.RowTypeOf[int64]()}}
+		n := &Node{UID: uid, Name: uid, Outputs: []operator.RowType{operator.RowTypeOf[int64]()}}
 		for _, f := range from {
 			n.Inputs = append(n.Inputs, forward(f))
 		}
@@ -83,7 +83,7 @@ func TestPartsBetweenWhichNoRowsGoAreRegions(t *testing.T) {
 func TestAJobInOnePieceIsItsOnlyRegion(t *testing.T) {
 	g := &Graph{Name: "job"}
 	in := g.Add(&Node{UID: "in", Source: &Source{}})
-	g.Add(&Node{UID: "out", Sink: &Sink{}, Inputs: []Edge{forward(in)}, Input: operator.RowTypeOf[int64]()})
+	g.Add(&Node{UID: "out", Sink: &Sink{}, Inputs: []Edge{forward(in)}})
 	p := compiled(t, g)
 	if r := p.Regions(); len(r) != 1 || r[0] != p {
 		t.Errorf("%v", r)

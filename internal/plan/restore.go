@@ -221,6 +221,19 @@ func restoring(n *Node, op *checkpoint.Operator) (r RestoreOperator, err error) 
 	return r, err
 }
 
+// InputOf finds the input that takes the rows that a checkpoint has of an old one, and what reads these.
+func (n *Node) InputOf(old checkpoint.FlightInput) (input int, read operator.ReadRows, err error) {
+	input = slices.IndexFunc(n.Inputs, func(e Edge) bool { return e.Output() == old.Output })
+	if input < 0 {
+		return 0, nil, fmt.Errorf("it takes none of %q any more", old.Output)
+	}
+	codec, err := n.Inputs[input].Rows().Codec()
+	if err == nil {
+		read, err = codec.Reader(old.Schema)
+	}
+	return input, read, err
+}
+
 // takesRows says why an operator cannot take the rows that were on their way to it, if it cannot.
 func takesRows(n *Node, op *checkpoint.Operator) error {
 	for _, s := range op.Subtasks {
@@ -228,16 +241,9 @@ func takesRows(n *Node, op *checkpoint.Operator) error {
 			continue
 		}
 		for _, from := range s.Flight.Inputs {
-			if !slices.ContainsFunc(n.Inputs, func(e Edge) bool { return e.Output() == from }) {
-				return fmt.Errorf("it takes none of %q any more", from)
+			if _, _, err := n.InputOf(from); err != nil {
+				return err
 			}
-		}
-		codec, err := n.Input.Codec()
-		if err != nil {
-			return err
-		}
-		if _, err := codec.Reader(s.Flight.Schema); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -213,8 +213,8 @@ func TestADamagedSchemaIsRefused(t *testing.T) {
 // lagging is a program whose operator takes rows of a type from an operator with a uid.
 func lagging[T any](from, uid string) *Graph {
 	g := &Graph{Name: "job"}
-	in := g.Add(&Node{UID: from, Name: "In", Source: &Source{}})
-	g.Add(&Node{UID: uid, Name: "Out", Sink: &Sink{}, Inputs: []Edge{forward(in)}, Input: operator.RowTypeOf[T]()})
+	in := g.Add(&Node{UID: from, Name: "In", Source: &Source{}, Outputs: []operator.RowType{operator.RowTypeOf[T]()}})
+	g.Add(&Node{UID: uid, Name: "Out", Sink: &Sink{}, Inputs: []Edge{forward(in)}})
 	return g
 }
 
@@ -227,7 +227,7 @@ func TestRowsOnTheirWayAreKeptOrSaidToBeLost(t *testing.T) {
 	m := &checkpoint.Manifest{Checkpoint: 7, MaxParallelism: 8, Operators: []checkpoint.Operator{
 		{UID: "in", Name: "In"},
 		{UID: "out", Name: "Out", Subtasks: []checkpoint.Subtask{
-			{}, {Flight: &checkpoint.Flight{Schema: codec.Schema, Inputs: []string{"in/0"}}},
+			{}, {Flight: &checkpoint.Flight{Inputs: []checkpoint.FlightInput{{Output: "in/0", Schema: codec.Schema}}}},
 		}},
 	}}
 	for name, c := range map[string]struct {

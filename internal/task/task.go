@@ -52,7 +52,7 @@ type Config struct {
 	// Gate, Head and Deliver are the input of a task that is not a source.
 	Gate    *channel.Gate
 	Head    operator.Progress
-	Deliver func(batch any) error
+	Deliver func(input int, batch any) error
 	// Recover, if not nil, brings back what barriers had overtaken, when the operators are open.
 	Recover func(ctx context.Context) error
 	// Urgency is that of the barriers that a source is asked for.
@@ -244,7 +244,7 @@ func (t *Task) resume() error {
 func (t *Task) handle(e channel.Event) error {
 	switch {
 	case e.Batch != nil:
-		return t.Deliver(e.Batch)
+		return t.Deliver(e.Input, e.Batch)
 	case e.Barrier != nil:
 		defer t.Gate.Passed()
 		return t.barrier(*e.Barrier, e.Captured)
@@ -264,8 +264,8 @@ func (t *Task) barrier(b channel.Barrier, captured *channel.Captured) error {
 		if err != nil {
 			return err
 		}
-		if snap.InFlight != nil {
-			captured = captured.InFront(*snap.InFlight)
+		if len(snap.InFlight) > 0 {
+			captured = captured.InFront(snap.InFlight...)
 		}
 		parts = append(parts, Part{UID: s.UID, Snapshot: snap, Held: time.Since(begin)})
 	}

@@ -101,12 +101,12 @@ func (c *clock) Tick(now time.Time) error {
 // until the test ends. It must be called in a bubble.
 func begin(t *testing.T, channels int, change func(w *world, c *Config)) *world {
 	w := &world{
-		faults: map[string]func() error{}, gate: channel.NewGate(channels, 8, channel.Rows{}), ended: make(chan error, 1),
+		faults: map[string]func() error{}, gate: channel.NewGate(make([]channel.Origin, channels), 8, channel.Rows{}), ended: make(chan error, 1),
 	}
 	head := &step{w, "a"}
 	c := Config{
 		ID: 7, Name: "the task", Gate: w.gate, Head: head,
-		Deliver: func(batch any) error { return w.do("batch %v", batch) },
+		Deliver: func(_ int, batch any) error { return w.do("batch %v", batch) },
 		Steps:   []Step{{"a", head}, {"b", &step{w, "b"}}}, Outputs: []operator.Output{&out{step{w, "out"}}},
 		Report: w, Times: &Times{},
 	}
@@ -314,7 +314,7 @@ func TestTicksComeAlsoWhileThereIsAlwaysInput(t *testing.T) {
 	story(t, func(t *testing.T) {
 		w := begin(t, 1, func(w *world, c *Config) {
 			c.Outputs = append(c.Outputs, w.clock("quick", 2*time.Second, 9))
-			c.Deliver = func(batch any) error {
+			c.Deliver = func(_ int, batch any) error {
 				<-time.After(1500 * time.Millisecond) // as an operator that takes its time
 				return w.do("batch %v", batch)
 			}

@@ -41,19 +41,50 @@ func (a *Attempt) build() error {
 func (a *Attempt) gates() [][]*channel.Gate {
 	gates := make([][]*channel.Gate, len(a.Plan.Chains))
 	for i, c := range a.Plan.Chains {
-		channels := 0
-		for _, e := range c.Head().Inputs {
-			channels += channelsOf(e)
-		}
-		for range c.Parallelism {
+		for s := range c.Parallelism {
 			var g *channel.Gate
-			if rows := c.Head().Input; channels > 0 {
-				g = channel.NewGate(channels, a.Credit, channel.Rows{Copy: rows.Copy, Bytes: rows.Bytes})
+			if origins := originsOf(c.Head(), s); len(origins) > 0 {
+				g = channel.NewGate(origins, a.Credit, rowsOf(c.Head()))
 			}
 			gates[i] = append(gates[i], g)
 		}
 	}
 	return gates
+}
+
+// rowsOf are those that come to an operator.
+func rowsOf(n *plan.Node) channel.Rows {
+	var types []operator.RowType
+	for _, e := range n.Inputs {
+		types = append(types, e.Rows())
+	}
+	return channel.Rows{
+		Copy:  func(input int, batch any) any { return types[input].Copy(batch) },
+		Bytes: func(input int, batch any) int64 { return types[input].Bytes(batch) },
+	}
+}
+
+// originsOf are those of the channels in front of a subtask.
+func originsOf(head *plan.Node, subtask int) (all []channel.Origin) {
+	for i, e := range head.Inputs {
+		if e.Exchange == operator.Forward {
+			all = append(all, channel.Origin{Input: i, Subtask: subtask})
+			continue
+		}
+		for s := range e.From.Parallelism {
+			all = append(all, channel.Origin{Input: i, Subtask: s})
+		}
+	}
+	return all
+}
+
+// deliver hands batches to the operator, by the input that they have come by.
+func deliver(n *plan.Node, op operator.Operator) func(input int, batch any) error {
+	var to []func(batch any) error
+	for _, e := range n.Inputs {
+		to = append(to, e.Rows().Deliver(op, e.Side))
+	}
+	return func(input int, batch any) error { return to[input](batch) }
 }
 
 // channelsOf is the number of channels that an edge adds to the gate of each receiving subtask.
@@ -160,7 +191,7 @@ func (b *builder) task() error {
 			b.recover = append(b.recover, r.into(gate))
 		}
 		config.Head = head.(operator.Progress)
-		config.Deliver = b.chain.Head().Input.Deliver(head)
+		config.Deliver = deliver(b.chain.Head(), head)
 	}
 	config.Recover = inTurn(b.recover)
 	b.Attempt.times = append(b.Attempt.times, b.times)

@@ -91,23 +91,26 @@ func (a *Attempt) writeFlight(ctx context.Context, f flight) (*checkpoint.Flight
 		return nil, nil
 	}
 	head := a.chains[f.part.task].Head()
-	codec, err := head.Input.Codec()
-	if err != nil {
-		return nil, fmt.Errorf("operator %q: rows in front of it: %w", head.Name, err)
+	out := &checkpoint.Flight{}
+	var codecs []*operator.RowCodec
+	for _, e := range head.Inputs {
+		codec, err := e.Rows().Codec()
+		if err != nil {
+			return nil, fmt.Errorf("operator %q: rows in front of it: %w", head.Name, err)
+		}
+		codecs = append(codecs, codec)
+		out.Inputs = append(out.Inputs, checkpoint.FlightInput{Output: e.Output(), Schema: codec.Schema})
 	}
-	origins := originsOf(head, a.subtaskOf(f.part.task))
-	lines := f.Generations[len(f.Generations)-1]
-	for i := range lines {
-		lines[i].Input, lines[i].Subtask = origins[i].input, origins[i].subtask
+	for i := range f.Front {
+		side := operator.Side(f.Front[i].Input)
+		f.Front[i].Input = slices.IndexFunc(head.Inputs, func(e plan.Edge) bool { return e.Side == side })
 	}
 	begin := time.Now()
-	data := channel.AppendLines(nil, f.All(), codec.Append)
+	data := channel.AppendLines(nil, f.All(), func(input int, dst []byte, batch any) []byte {
+		return codecs[input].Append(dst, batch)
+	})
 	a.spent(f.part, begin)
-	out := &checkpoint.Flight{Schema: codec.Schema}
 	out.Table = checkpoint.Table{Name: a.name("flight"), Bytes: int64(len(data)), CRC: crc32.Checksum(data, castagnoli)}
-	for _, e := range head.Inputs {
-		out.Inputs = append(out.Inputs, e.Output())
-	}
 	if err := a.Objects.PutIfAbsent(objstore.For(ctx, objstore.Checkpoint), out.Name, data); err != nil {
 		a.garbage.unused([]string{out.Name}) // it may be there nevertheless
 		return nil, fmt.Errorf("operator %q: rows in front of it: %w", head.Name, err)
@@ -116,23 +119,6 @@ func (a *Attempt) writeFlight(ctx context.Context, f flight) (*checkpoint.Flight
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// origin is where a channel of a gate begins.
-type origin struct{ input, subtask int }
-
-// originsOf are those of the gate in front of a subtask, in the order of its channels.
-func originsOf(head *plan.Node, subtask int) (all []origin) {
-	for i, e := range head.Inputs {
-		if e.Exchange == operator.Forward {
-			all = append(all, origin{i, subtask})
-			continue
-		}
-		for s := range e.From.Parallelism {
-			all = append(all, origin{i, s})
-		}
-	}
-	return all
-}
 
 // subtaskOf is the number of a task in its chain.
 func (a *Attempt) subtaskOf(task int) int {

@@ -36,7 +36,7 @@ func (*quiet) Stop()                      {}
 func node(g *plan.Graph, name string, inputs ...plan.Edge) *plan.Node {
 	numbers := operator.RowTypeOf[int]()
 	n := &plan.Node{
-		UID: name, Name: "the " + name, Inputs: inputs, Input: numbers, Outputs: []operator.RowType{numbers},
+		UID: name, Name: "the " + name, Inputs: inputs, Outputs: []operator.RowType{numbers},
 	}
 	if len(inputs) == 0 {
 		n.Source = finds(files("a", "b", "c"))

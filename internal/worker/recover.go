@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"hash/crc32"
-	"slices"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -71,14 +70,6 @@ func (r *recovery) groups() base.KeyGroupRange {
 
 // read reads an object and checks it.
 func (r *recovery) read(ctx context.Context, f *checkpoint.Flight) ([][]channel.Line, error) {
-	codec, err := r.node.Input.Codec()
-	if err != nil {
-		return nil, err
-	}
-	rows, err := codec.Reader(f.Schema)
-	if err != nil {
-		return nil, err
-	}
 	data := make([]byte, f.Bytes)
 	if err := r.Objects.ReadAt(ctx, f.Name, data, 0); err != nil {
 		return nil, fmt.Errorf("rows in flight in %s: %w", f.Name, err)
@@ -86,7 +77,13 @@ func (r *recovery) read(ctx context.Context, f *checkpoint.Flight) ([][]channel.
 	if c := crc32.Checksum(data, castagnoli); c != f.CRC {
 		return nil, base.Errorf(base.Corrupt, "%s is damaged: its checksum is %08x, not %08x", f.Name, c, f.CRC)
 	}
-	return channel.Lines(data, rows)
+	return channel.Lines(data, func(input int, src []byte) (any, error) {
+		_, read, err := r.input(f, input)
+		if err != nil {
+			return nil, err
+		}
+		return read(src)
+	})
 }
 
 // chosen leaves what is for the subtask.
@@ -94,7 +91,7 @@ func (r *recovery) chosen(generations [][]channel.Line, f *checkpoint.Flight, ol
 	for g, lines := range generations {
 		var kept []channel.Line
 		for _, l := range lines {
-			i, err := r.input(f, l.Input)
+			i, _, err := r.input(f, l.Input)
 			if err != nil {
 				return nil, err
 			}
@@ -102,7 +99,7 @@ func (r *recovery) chosen(generations [][]channel.Line, f *checkpoint.Flight, ol
 			if l.Input = i; e.Exchange == operator.Hash {
 				kept = append(kept, r.keyed(l, e))
 			} else if old%r.node.Parallelism == r.subtask {
-				kept = append(kept, rowsOf(l))
+				kept = append(kept, onlyRows(l))
 			}
 		}
 		generations[g] = kept
@@ -110,9 +107,9 @@ func (r *recovery) chosen(generations [][]channel.Line, f *checkpoint.Flight, ol
 	return generations, nil
 }
 
-// rowsOf leaves the rows of a line. What its sender had said of event time is no longer true when it had another
+// onlyRows leaves the rows of a line. What its sender had said of event time is no longer true when it had another
 // receiver than today: splits of a source may go on in front of one that had heard of the end of all others.
-func rowsOf(l channel.Line) channel.Line {
+func onlyRows(l channel.Line) channel.Line {
 	l.Watermark, l.Idle = flow.NoTime, false
 	var kept []channel.Message
 	for _, m := range l.Messages {
@@ -126,15 +123,12 @@ func rowsOf(l channel.Line) channel.Line {
 	return l
 }
 
-// input is the number that an input of the old program has today. That there is one the plan of the restore has found.
-func (r *recovery) input(f *checkpoint.Flight, old int) (int, error) {
+// input is the number that an input of the old program has today, and what reads its rows.
+func (r *recovery) input(f *checkpoint.Flight, old int) (int, operator.ReadRows, error) {
 	if old < len(f.Inputs) {
-		i := slices.IndexFunc(r.node.Inputs, func(e plan.Edge) bool { return e.Output() == f.Inputs[old] })
-		if i >= 0 {
-			return i, nil
-		}
+		return r.node.InputOf(f.Inputs[old])
 	}
-	return 0, base.Errorf(base.Corrupt, "%s is damaged: it has rows of input %d of %d", f.Name, old, len(f.Inputs))
+	return 0, nil, base.Errorf(base.Corrupt, "%s is damaged: it has rows of input %d of %d", f.Name, old, len(f.Inputs))
 }
 
 // keyed leaves those rows of a line whose keys are the subtask's.
@@ -143,7 +137,7 @@ func (r *recovery) keyed(l channel.Line, e plan.Edge) channel.Line {
 	mine := func(hash uint64) bool { return groups.Contains(base.KeyGroupOf(hash, r.Plan.MaxParallelism)) }
 	for i := range l.Messages {
 		if m := &l.Messages[i]; m.Batch != nil {
-			m.Batch = r.node.Input.Select(m.Batch, e.Hasher, mine)
+			m.Batch = e.Rows().Select(m.Batch, e.Hasher, mine)
 		}
 	}
 	return l
@@ -162,13 +156,13 @@ func (r *recovery) into(g *channel.Gate) func(ctx context.Context) error {
 
 // through lets what was in flight go through an operator at once.
 func (r *recovery) through(op operator.Operator) func(ctx context.Context) error {
-	deliver, progress := r.node.Input.Deliver(op), op.(operator.Progress)
+	deliver, progress := deliver(r.node, op), op.(operator.Progress)
 	return func(ctx context.Context) error {
 		lines, err := r.lines(ctx)
 		if err != nil {
 			return err
 		}
-		g := channel.NewGate(0, 1, channel.Rows{})
+		g := channel.NewGate(nil, 1, channel.Rows{})
 		g.Restore(lines)
 		for {
 			e, ok := g.TryNext()
@@ -176,7 +170,7 @@ func (r *recovery) through(op operator.Operator) func(ctx context.Context) error
 			case !ok:
 				return nil
 			case e.Batch != nil:
-				err = deliver(e.Batch)
+				err = deliver(e.Input, e.Batch)
 			case e.Status == channel.Unchanged:
 				err = progress.Watermark(e.Watermark)
 			}

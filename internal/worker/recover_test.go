@@ -13,7 +13,7 @@ func TestOfALineWithoutKeysOnlyTheRowsAreGoneOnWith(t *testing.T) {
 	ended.Watermark, ended.Status = flow.EndOfTime, channel.Idle
 	rows := ended
 	rows.Batch = "a"
-	l := rowsOf(channel.Line{Channel: -1, Subtask: 3, Watermark: 7, Idle: true, Messages: []channel.Message{ended, rows, ended}})
+	l := onlyRows(channel.Line{Channel: -1, Subtask: 3, Watermark: 7, Idle: true, Messages: []channel.Message{ended, rows, ended}})
 	if l.Watermark != flow.NoTime || l.Idle || l.Subtask != 3 || len(l.Messages) != 1 {
 		t.Fatalf("%+v", l)
 	}

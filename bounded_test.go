@@ -20,7 +20,7 @@ import (
 // The stories of this file have state that is many times the memory that they may take for it.
 
 const (
-	manyKeys   = 30_000
+	manyKeys   = 30_000 / slow
 	someMemory = 64 << 10
 )
 

@@ -201,15 +201,15 @@ func TestEventTimeIsThatOfTheSlowestSplit(t *testing.T) {
 
 func TestAnIdleSplitDoesNotHoldBackEventTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		quiet := append(each[int64](1), in[int64](4*time.Hour, 5), in[int64](20*time.Minute, 300))
-		busy := append(each[int64](100), in[int64](time.Hour, 110), in[int64](time.Hour, 120),
-			in[int64](time.Hour, 130), in[int64](70*time.Minute, 200))
+		quiet := append(each[int64](1), in[int64](4*time.Minute, 5), in[int64](20*time.Second, 300))
+		busy := append(each[int64](100), in[int64](time.Minute, 110), in[int64](time.Minute, 120),
+			in[int64](time.Minute, 130), in[int64](70*time.Second, 200))
 		source := script[int64]{splits: [][]step[int64]{quiet, busy}}
 		t.Log("without IdleAfter, the quiet split holds the other back")
 		wantRows(t, told(t, source, Monotonic(identity)), "100 before time", "1 before time",
 			"110 at 1", "120 at 1", "130 at 1", "5 at 1", "200 at 5", "300 at 5")
 		t.Log("with it, time goes on; when the split is back, it counts again, and time does not go back")
-		wantRows(t, told(t, source, Monotonic(identity), IdleAfter[int64](90*time.Minute)),
+		wantRows(t, told(t, source, Monotonic(identity), IdleAfter[int64](90*time.Second)),
 			"100 before time", "1 before time",
 			"110 at 1", "120 at 110", "130 at 120", "5 at 130", "200 at 130", "300 at 130")
 	})
@@ -217,10 +217,10 @@ func TestAnIdleSplitDoesNotHoldBackEventTime(t *testing.T) {
 
 func TestASplitWithoutARowYetCanBeIdleToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		never := []step[int64]{in[int64](3 * time.Hour)}
-		busy := append(each[int64](100), in[int64](time.Hour, 150), in[int64](time.Hour, 200))
+		never := []step[int64]{in[int64](3 * time.Minute)}
+		busy := append(each[int64](100), in[int64](time.Minute, 150), in[int64](time.Minute, 200))
 		wantRows(t, told(t, script[int64]{splits: [][]step[int64]{never, busy}},
-			Monotonic(identity), IdleAfter[int64](90*time.Minute)), "100 before time", "150 before time", "200 at 150")
+			Monotonic(identity), IdleAfter[int64](90*time.Second)), "100 before time", "150 before time", "200 at 150")
 	})
 }
 
@@ -229,9 +229,9 @@ func TestAnIdleSubtaskDoesNotHoldBackTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		job, sink := NewJob("idle"), newCollected[string]()
 		s := From(job, "numbers", script[int64]{splits: [][]step[int64]{
-			append(each[int64](1), in[int64](9*time.Hour)),
-			append(each[int64](100), in[int64](time.Hour, 150), in[int64](time.Hour, 200)),
-		}}, Monotonic(identity), IdleAfter[int64](90*time.Minute), With[int64](Parallelism(2)))
+			append(each[int64](1), in[int64](9*time.Minute)),
+			append(each[int64](100), in[int64](time.Minute, 150), in[int64](time.Minute, 200)),
+		}}, Monotonic(identity), IdleAfter[int64](90*time.Second), With[int64](Parallelism(2)))
 		To(tell(s, Parallelism(1)), "out", sink)
 		mustRun(t, job, RunOptions{Parallelism: 1, CheckpointInterval: -1})
 		wantRows(t, sorted(sink.rows()), "1 before time", "100 before time", "150 at 1", "200 at 150")
@@ -239,24 +239,24 @@ func TestAnIdleSubtaskDoesNotHoldBackTheOthers(t *testing.T) {
 }
 
 // slowJob reads a split that is quiet for a while, and one with a flood of rows for a function that makes
-// them wait for an hour. The function is in a task of its own, or in the source's.
+// them wait for a minute. The function is in a task of its own, or in the source's.
 func slowJob(ownTask bool, sink *collected[string]) *Job {
-	quiet := append(each[int64](1), in[int64](70*time.Minute, 2), in[int64](20*time.Minute, 3))
-	flood := []step[int64]{in[int64](time.Second)}
+	quiet := append(each[int64](1), in[int64](70*time.Second, 2), in[int64](20*time.Second, 3))
+	flood := []step[int64]{in[int64](time.Second / 60)}
 	for n := range int64(200) {
 		flood = append(flood, step[int64]{rows: slices.Repeat([]int64{1000 + n}, 64)})
 	}
-	flood = append(flood, in[int64](20*time.Minute, 9000))
+	flood = append(flood, in[int64](20*time.Second, 9000))
 	job := NewJob("slow")
 	numbers := From(job, "numbers", script[int64]{splits: [][]step[int64]{quiet, flood}},
-		Monotonic(identity), IdleAfter[int64](30*time.Minute), With[int64](Parallelism(1)))
+		Monotonic(identity), IdleAfter[int64](30*time.Second), With[int64](Parallelism(1)))
 	few := Filter(numbers, func(n *int64) bool { return *n < 1000 || *n > 2000 }, Parallelism(1))
 	To(tell(few, Parallelism(1)), "out", sink, Parallelism(1))
-	hour := make(chan struct{})
-	time.AfterFunc(time.Hour, func() { close(hour) })
+	minute := make(chan struct{})
+	time.AfterFunc(time.Minute, func() { close(minute) })
 	slow := Filter(numbers, func(n *int64) bool {
 		if *n >= 1000 {
-			<-hour
+			<-minute
 		}
 		return true
 	}, Parallelism(map[bool]int{false: 1, true: 2}[ownTask]))

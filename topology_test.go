@@ -195,9 +195,9 @@ func (s *shape) detour(in Stream[int64]) Stream[int64] {
 	return s.through(in, identity, Parallelism(s.parallelism+1))
 }
 
-func (s *shape) give(in Stream[int64], name string, direct bool) Stream[passed] {
+func (s *shape) give(in Stream[int64], name string, direct bool, options ...Option) Stream[passed] {
 	return Process(KeyBy(in, func(n *int64) int64 { return *n % givenKeys }), name,
-		func() ProcessFunc[int64, passed] { return &giver{shape: s, direct: direct} }, s.options...)
+		func() ProcessFunc[int64, passed] { return &giver{shape: s, direct: direct} }, slices.Concat(s.options, options)...)
 }
 
 func (s *shape) check(in Stream[passed], name string, options ...Option) Stream[passed] {
@@ -249,6 +249,7 @@ var topologies = map[string]topology{
 	"two keyed exchanges":    {build: relay, sources: 2, copies: 1},
 	"one stream, two ways":   {build: twoWays, sources: 1, copies: 2},
 	"mixed exchanges":        {build: mixed, sources: 2, copies: 1},
+	"broadcast":              {build: announced, sources: 1, copies: 1, more: announcements},
 	"two inputs":             {build: twoInputs, sources: 2, copies: 1, more: meetings},
 	"windows beside a union": {build: besides, sources: 2, copies: 1, more: windowRows, timed: true},
 }
@@ -375,6 +376,61 @@ func twoInputs(s *shape, job *Job) {
 		return &meeter{left: checker{shape: s}, right: checker{shape: s}}
 	}, s.options...)
 	s.show(Map(both, number))
+}
+
+// listener is a checker that hears rows which every subtask gets. In the end each key tells how many it has heard.
+type listener struct {
+	checker
+	heard state.Broadcast[int64, int64] // by key: how many rows
+}
+
+func (l *listener) Open(s *state.Scope) (err error) {
+	if l.heard, err = state.NewBroadcast[int64, int64](s, "heard"); err != nil {
+		return err
+	}
+	return l.checker.Open(s)
+}
+
+func (l *listener) Process(ctx *Context, p *passed, out Collector[passed]) error {
+	return errors.Join(l.checker.Process(ctx, p, out), ctx.RegisterEventTimer(flow.EndOfTime))
+}
+
+func (l *listener) ProcessBroadcast(ctx *BroadcastContext, p *passed, _ Collector[passed]) error {
+	err := ask(l.shape.touch)
+	if err != nil {
+		return err
+	}
+	if want, _ := l.heard.Get(p.Key); p.Place != want {
+		return l.shape.disorder("row %d of key %d is announced when row %d should", p.Place, p.Key, want)
+	}
+	return l.heard.Set(ctx, p.Key, p.Place+1)
+}
+
+func (l *listener) OnTimer(ctx *Context, _ Timer, out Collector[passed]) error {
+	var all int64
+	for _, n := range l.heard.All() {
+		all += n
+	}
+	out.Emit(passed{N: windowRow(Key[int64](ctx), 0, all)})
+	return nil
+}
+
+// announced has a function with keys whose subtasks all get the rows of another.
+func announced(s *shape, job *Job) {
+	all := s.give(s.from(job, 1, Parallelism(s.parallelism+1)), "give-1", true, Parallelism(s.parallelism+1))
+	given := KeyBy(s.give(s.from(job, 0), "give-0", true), func(p *passed) int64 { return p.Key % 7 })
+	told := ProcessBroadcast(given, Broadcast(all), "listen", func() BroadcastFunc[passed, passed, passed] {
+		return &listener{checker: checker{shape: s}}
+	}, s.options...)
+	s.show(Map(told, number))
+}
+
+// announcements are what the keys tell: that they have heard of each number and of a timer of each.
+func announcements(s *shape) (all []int64) {
+	for key := range int64(7) {
+		all = append(all, windowRow(key, 0, 2*s.source.end))
+	}
+	return all
 }
 
 // besides has windows and a function over the same stream, whose rows come together.

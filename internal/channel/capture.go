@@ -177,7 +177,7 @@ func (g *Gate) record(i int, m Message) Message {
 // hurry sets the time for the next barrier, if one has come. The mutex is held.
 func (g *Gate) hurry() {
 	b, ok := g.oldest()
-	if !ok {
+	if !ok || !g.mayOvertake() {
 		return
 	}
 	if !b.Overtake.IsZero() {
@@ -186,6 +186,16 @@ func (g *Gate) hurry() {
 	if b.Above > 0 && !g.urgency.Is() && g.queued() > b.Above {
 		g.urgency.By(time.Now())
 	}
+}
+
+// mayOvertake reports whether the barrier has come on the channels that it does not overtake.
+func (g *Gate) mayOvertake() bool {
+	for i := range g.queues {
+		if q := &g.queues[i]; q.aligns && !q.blocked {
+			return false
+		}
+	}
+	return true
 }
 
 // queued is about how many bytes of rows wait in all channels.

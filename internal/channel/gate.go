@@ -67,7 +67,11 @@ type Rows struct {
 }
 
 // Origin is where a channel begins: an input of the receiver, and the subtask that sends.
-type Origin struct{ Input, Subtask int }
+type Origin struct {
+	Input, Subtask int
+	// Aligns says that no barrier overtakes the channel's rows: one that is in a hurry waits until it has come there.
+	Aligns bool
+}
 
 // NewGate returns a gate with a channel for each origin, which takes credit messages.
 func NewGate(origins []Origin, credit int, rows Rows) *Gate {
@@ -81,7 +85,7 @@ func NewGate(origins []Origin, credit int, rows Rows) *Gate {
 		current: progress{watermark: flow.NoTime},
 	}
 	for i, o := range origins {
-		g.queues[i] = newQueue(credit)
+		g.queues[i] = newQueue(credit, o.Aligns)
 		g.state[i] = Line{Channel: i, Input: o.Input, Subtask: o.Subtask, Watermark: flow.NoTime}
 	}
 	return g
@@ -233,6 +237,9 @@ func (g *Gate) take() (int, Message, bool) {
 		}
 		m := q.pop()
 		q.blocked = m.Barrier != nil
+		if q.blocked && q.aligns && g.capture == nil {
+			g.hurry()
+		}
 		if q.n == g.credit/2 {
 			signal(q.space) // not sooner: to wake a sender for every message costs more than the message
 		}

@@ -5,13 +5,14 @@ type queue struct {
 	messages []Message // a ring; longer than the credit when a barrier was in a hurry
 	head, n  int
 	blocked  bool          // its barrier has arrived, others' have not
+	aligns   bool          // no barrier overtakes
 	space    chan struct{} // holds a token when there may be credit again
 	// recording is where what comes is copied to, until the barrier does that has overtaken it in other channels.
 	recording *Line
 }
 
-func newQueue(credit int) queue {
-	return queue{messages: make([]Message, credit), space: make(chan struct{}, 1)}
+func newQueue(credit int, aligns bool) queue {
+	return queue{messages: make([]Message, credit), aligns: aligns, space: make(chan struct{}, 1)}
 }
 
 // at is the message behind i others.

@@ -24,6 +24,8 @@ type Assignment struct {
 	Watermarks []RangeWatermark
 	Splits     []Split
 	SinkStates [][]byte
+	// Broadcasts is the state that all subtasks have.
+	Broadcasts []byte
 }
 
 // Shard is the keyed state of a subtask.
@@ -80,6 +82,11 @@ func Assign(op Operator, parallelism, maxParallelism int) []Assignment {
 				all[s].Shards = append(all[s].Shards, Shard{old.Range, old.Tables, old.Meta})
 			}
 			all[s].Namespaces = merge(all[s].Namespaces, old.Namespaces)
+		}
+		if old.Broadcasts != nil {
+			for s := range all {
+				all[s].Broadcasts = old.Broadcasts
+			}
 		}
 		for _, sp := range old.Splits {
 			all[split%parallelism].Splits = append(all[split%parallelism].Splits, sp)

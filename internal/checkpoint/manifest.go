@@ -98,6 +98,8 @@ type Subtask struct {
 	// stored; SinkState is what it wants back.
 	Committables [][]byte `json:"committables,omitempty"`
 	SinkState    []byte   `json:"sinkState,omitempty"`
+	// Broadcasts is the state that all subtasks have. It is in one of them.
+	Broadcasts []byte `json:"broadcasts,omitempty"`
 	// Flight is what the checkpoint's barrier has overtaken in front of the operator; nil for nothing.
 	Flight *Flight `json:"flight,omitempty"`
 }

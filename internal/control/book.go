@@ -45,6 +45,8 @@ func exchange(e operator.Exchange) string {
 		return "hash"
 	case operator.Rebalance:
 		return "rebalance"
+	case operator.Broadcast:
+		return "broadcast"
 	}
 	return "forward"
 }

@@ -29,6 +29,9 @@ type core struct {
 	kept   map[Slot]int
 	failed map[Slot]error
 	asked  []byte // the key of the last fetch
+	// broadcasts are the states that belong to no key, encoded what they have; nil for not known.
+	broadcasts []broadcast
+	encoded    []byte
 
 	keys    keySpace
 	cleared []Slot    // slots that lost state in this epoch

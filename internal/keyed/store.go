@@ -64,7 +64,7 @@ type Yielding interface {
 
 // StateInfo describes a state.
 type StateInfo struct {
-	// Name is the state's identity within the operator, Kind one of value, map, list, sum, panes and timers.
+	// Name is the state's identity within the operator, Kind one of value, map, list, sum, panes, timers and broadcast.
 	Name, Kind string
 	// Schema is that of its values, behind that of what else it is keyed by.
 	Schema string

@@ -8,12 +8,15 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 )
 
-// milestone is what travels between rows: a watermark, or that the stream is idle or not.
+// milestone is what travels between rows: a watermark, that the stream is idle or not, or rows that belong to no key.
 type milestone struct {
 	watermark int64
 	status    bool // it is about being idle
 	idle      bool
+	rows      func() error // processes them; nil for none
 }
+
+func (m *milestone) isWatermark() bool { return !m.status && m.rows == nil }
 
 // firing are the events of a Process that have come and have not left, and the timers that are due.
 type firing struct {
@@ -69,7 +72,7 @@ func (p *Process[K, In, Out]) advance() (more bool, err error) {
 
 // perform fires the timers of a watermark and sends it on when all of them are done.
 func (p *Process[K, In, Out]) perform(e milestone) (more bool, err error) {
-	if !e.status && p.timers.event != nil {
+	if e.isWatermark() && p.timers.event != nil {
 		if p.derived > 0 && p.full() {
 			return false, nil
 		}
@@ -87,7 +90,10 @@ func (p *Process[K, In, Out]) perform(e milestone) (more bool, err error) {
 	if err := p.send(); err != nil {
 		return false, err
 	}
-	if e.status {
+	switch {
+	case e.rows != nil:
+		return true, e.rows()
+	case e.status:
 		return true, p.next.Idle(e.idle)
 	}
 	return true, p.stateless.Watermark(e.watermark)

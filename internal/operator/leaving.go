@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"slices"
+
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/record"
@@ -38,9 +40,10 @@ func (p *Process[K, In, Out]) leave() error {
 func (p *Process[K, In, Out]) hurries() bool { return p.env.Urgency.Is() && !p.drains }
 
 // mayLeave says whether what has begun ends without anything that has not. Rows that have begun without their key may
-// wait for such, and processing timers that wait for their key would be lost.
+// wait for such, and processing timers that wait for their key would be lost. Rows that belong to no key are never left:
+// they have come to every subtask.
 func (p *Process[K, In, Out]) mayLeave() bool {
-	if p.env.FirstAccess {
+	if p.env.FirstAccess || slices.ContainsFunc(p.events, func(m milestone) bool { return m.rows != nil }) {
 		return false
 	}
 	for id := range p.flight.Unstarted() {

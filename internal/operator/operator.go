@@ -95,6 +95,8 @@ type Snapshot struct {
 	// InFlight are the rows, with the events between them, that had come to the head of a chain and not begun; nil for
 	// none. They are processed behind the barrier. Their Input is the operator's Side.
 	InFlight []channel.Line
+	// Broadcasts is the state that all subtasks have, from one of them; nil from the others, and for none.
+	Broadcasts []byte
 	// State are the frozen changes of keyed state, or nil for an operator without.
 	State StateSnapshot
 	// Namespaces are those that windows have entries in.

@@ -20,6 +20,9 @@ const (
 	Rebalance
 	// Hash sends a row to the subtask that owns its key group.
 	Hash
+	// Broadcast sends all rows to all subtasks. No barrier overtakes them: they change state that every subtask has, and
+	// subtasks that have seen different rows could not be made fewer or more.
+	Broadcast
 )
 
 // WriterConfig says where the rows at the end of a chain go.
@@ -91,18 +94,35 @@ func (w *writer[T]) Batch(b *flow.Batch[T]) error {
 			return w.scatter(b)
 		}
 	}
-	return w.pass(b)
+	if w.Exchange == Broadcast {
+		return w.spread(b)
+	}
+	sent, err := w.pass(b, &w.targets[w.turn])
+	if sent {
+		w.turn = (w.turn + 1) % len(w.targets)
+	}
+	return err
 }
 
-// pass sends the batch whole to the next target, or adds it to what is pending there.
-func (w *writer[T]) pass(b *flow.Batch[T]) error {
-	t := &w.targets[w.turn]
+// spread passes the batch to all targets.
+func (w *writer[T]) spread(b *flow.Batch[T]) error {
+	for i := 1; i < len(w.targets); i++ {
+		if _, err := w.pass(copyRows(w.pool, b), &w.targets[i]); err != nil {
+			return err
+		}
+	}
+	_, err := w.pass(b, &w.targets[0])
+	return err
+}
+
+// pass sends the batch whole to a target, or adds it to what is pending there until that is much.
+func (w *writer[T]) pass(b *flow.Batch[T], t *target[T]) (sent bool, err error) {
 	switch {
 	case t.pending == nil:
 		t.pending = b
 	case len(t.pending.Rows)+len(b.Rows) > cap(t.pending.Rows):
 		if err := w.flush(t); err != nil {
-			return err
+			return false, err
 		}
 		t.pending = b
 	default:
@@ -112,10 +132,9 @@ func (w *writer[T]) pass(b *flow.Batch[T]) error {
 		w.pool.Put(b)
 	}
 	if len(t.pending.Rows) < record.DefaultBatch*3/4 {
-		return nil
+		return false, nil
 	}
-	w.turn = (w.turn + 1) % len(w.targets)
-	return w.flush(t)
+	return true, w.flush(t)
 }
 
 // scatter copies each row to the subtask that owns its key. It is the hot loop of a shuffle.

@@ -72,7 +72,7 @@ func originsOf(head *plan.Node, subtask int) (all []channel.Origin) {
 			continue
 		}
 		for s := range e.From.Parallelism {
-			all = append(all, channel.Origin{Input: i, Subtask: s})
+			all = append(all, channel.Origin{Input: i, Subtask: s, Aligns: e.Exchange == operator.Broadcast})
 		}
 	}
 	return all

@@ -109,7 +109,7 @@ func (a *Attempt) subtask(p *parts, id int, n *plan.Node) checkpoint.Subtask {
 			continue
 		}
 		s.Watermark, s.Ahead = part.Watermark, part.Ahead
-		s.SinkState = part.Prepared.State
+		s.SinkState, s.Broadcasts = part.Prepared.State, part.Broadcasts
 		for _, split := range part.Splits {
 			s.Splits = append(s.Splits, checkpoint.Split(split))
 		}

@@ -1,0 +1,51 @@
+package aquifer
+
+import (
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/operator"
+)
+
+// BroadcastContext is the record of a broadcast stream being processed; see [flow.BroadcastContext].
+type BroadcastContext = flow.BroadcastContext
+
+// BroadcastStream is a stream whose rows all come to every subtask of a function, see [ProcessBroadcast].
+type BroadcastStream[T any] struct{ stream Stream[T] }
+
+// Broadcast has every subtask of a function get all rows of a stream: rules, say, or settings.
+func Broadcast[T any](s Stream[T]) BroadcastStream[T] { return BroadcastStream[T]{s} }
+
+// BroadcastFunc is a [ProcessFunc] that also gets the rows of a broadcast stream. What they change is broadcast state
+// ([state.NewBroadcast]), which all records may read.
+//
+// The rows of the broadcast stream come between the records of keys: when those before have been processed, and before
+// those behind (with [RelaxedWatermarks] and [FirstAccessOrder] some of these may have been). Rows of the broadcast stream
+// come in the same order to all subtasks if one subtask sends them. Event time is the least of both streams: a
+// broadcast stream that is silent holds it back, unless its source is idle.
+type BroadcastFunc[In, B, Out any] interface {
+	ProcessFunc[In, Out]
+	// ProcessBroadcast is called for each row of the broadcast stream, in every subtask. It should change broadcast
+	// state by nothing but the row and that state: a restore gives all subtasks the state of one. An error fails the
+	// task, which goes back to its last checkpoint.
+	ProcessBroadcast(ctx *BroadcastContext, in *B, out Collector[Out]) error
+}
+
+// ProcessBroadcast applies a function with state to a keyed stream and to a broadcast stream. newFunc is called once for
+// each subtask, and once to plan the job. The name is the identity of the function's state in checkpoints.
+func ProcessBroadcast[K comparable, In, B, Out any](
+	s KeyedStream[K, In], all BroadcastStream[B], name string, newFunc func() BroadcastFunc[In, B, Out],
+	options ...Option,
+) Stream[Out] {
+	plain := func() operator.BroadcastFunc[In, B, Out] { return newFunc() }
+	inputs := s.edges(operator.Hash, s.hasher)
+	for _, e := range all.stream.edges(operator.Broadcast, nil) {
+		e.Side = operator.Right
+		inputs = append(inputs, e)
+	}
+	n := s.job.addNode("process-broadcast", name, inputs, options)
+	n.Outputs = []operator.RowType{operator.RowTypeOf[Out]()}
+	n.Keyed = operator.PlanBroadcast[K](n.Name, plain)
+	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
+		return operator.NewProcessBroadcast(env, operator.As[Out](out[0]), s.key, newFunc())
+	}
+	return output[Out](s.job, n, 0)
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package aquifer
+
+const slow = 1

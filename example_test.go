@@ -2,6 +2,7 @@ package aquifer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/file"
 	"github.com/aquifer-stream/aquifer/connector/print"
+	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/state"
 	"github.com/aquifer-stream/aquifer/window"
 )
@@ -164,4 +166,71 @@ func ExampleCoProcess() {
 	}
 	// Output:
 	// order 1 is paid for
+}
+
+// Rule says from which amount on an order of a kind is looked at.
+type Rule struct {
+	Above int64
+}
+
+// audit emits the orders that are above what the rule of the moment allows.
+type audit struct {
+	seen  state.Value[int64]
+	rules state.Broadcast[string, Rule]
+}
+
+func (a *audit) Open(scope *state.Scope) (err error) {
+	if a.rules, err = state.NewBroadcast[string, Rule](scope, "rules"); err != nil {
+		return err
+	}
+	a.seen, err = state.NewValue[int64](scope, "seen")
+	return err
+}
+
+func (a *audit) ProcessBroadcast(ctx *aquifer.BroadcastContext, r *Rule, _ aquifer.Collector[string]) error {
+	return a.rules.Set(ctx, "orders", *r)
+}
+
+// Process remembers the amount until the end, when the rules are known.
+func (a *audit) Process(ctx *aquifer.Context, o *Order, _ aquifer.Collector[string]) error {
+	return errors.Join(a.seen.Set(ctx, o.Amount), ctx.RegisterEventTimer(flow.EndOfTime))
+}
+
+func (a *audit) OnTimer(ctx *aquifer.Context, _ aquifer.Timer, out aquifer.Collector[string]) error {
+	amount, _, err := a.seen.Get(ctx)
+	if rule, ok := a.rules.Get("orders"); ok && amount > rule.Above {
+		out.Emit(fmt.Sprintf("order %d is above %d", aquifer.Key[int64](ctx), rule.Above))
+	}
+	return err
+}
+
+// A function that gets the orders of its keys, and all rules.
+func ExampleProcessBroadcast() {
+	dir, err := os.MkdirTemp("", "rules")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	for name, rows := range map[string]string{
+		"orders.ndjson": `{"ID": 1, "Amount": 30}` + "\n" + `{"ID": 2, "Amount": 5}`,
+		"rules.ndjson":  `{"Above": 20}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(rows), 0o644); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+
+	job := aquifer.NewJob("audit")
+	orders := aquifer.From(job, "orders", file.NDJSON[Order](filepath.Join(dir, "orders.ndjson")))
+	rules := aquifer.From(job, "rules", file.NDJSON[Rule](filepath.Join(dir, "rules.ndjson")))
+	found := aquifer.ProcessBroadcast(aquifer.KeyBy(orders, func(o *Order) int64 { return o.ID }), aquifer.Broadcast(rules),
+		"audit", func() aquifer.BroadcastFunc[Order, Rule, string] { return &audit{} })
+	aquifer.To(found, "out", print.To(os.Stdout, func(dst []byte, s *string) []byte { return append(dst, *s...) }))
+	if _, err := job.Run(context.Background(), aquifer.RunOptions{Parallelism: 2}); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// order 1 is above 20
 }

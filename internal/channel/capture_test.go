@@ -315,6 +315,50 @@ func TestABarrierOvertakesWhatIsBeingRestoredToo(t *testing.T) {
 	expect(t, g, "b c d")
 }
 
+// aligning is a gate with two channels, the second of which no barrier overtakes.
+func aligning() *Gate { return NewGate([]Origin{{}, {Input: 1, Aligns: true}}, 8, same) }
+
+func TestAnUrgentBarrierWaitsForTheChannelsThatItDoesNotOvertake(t *testing.T) {
+	g := aligning()
+	send(t, g, 0, batch("a1"), urgent(1), batch("a2"))
+	send(t, g, 1, batch("b1"))
+	if g.Urgency().Is() {
+		t.Fatal("nothing may begin any more, and the barrier cannot come")
+	}
+	expect(t, g, "a1 b1")
+	send(t, g, 1, batch("b2"), urgent(1), batch("b3"))
+	expect(t, g, "b2 |1| a2 b3")
+}
+
+func TestABarrierOvertakesInOtherChannelsWhenItHasComeWhereItAligns(t *testing.T) {
+	g := aligning()
+	send(t, g, 1, urgent(1), batch("b1"))
+	send(t, g, 0, batch("a1"), batch("a2"))
+	if e, ok := g.TryNext(); !ok || e.Batch != "a1" { // the turn is the first channel's
+		t.Fatalf("%+v", e)
+	}
+	c := captures(t, g, 1)
+	wantCaptured(t, c, false, "a2 / ")
+	send(t, g, 0, batch("a3"), urgent(1), batch("a4"))
+	wantCaptured(t, c, true, "a2 a3 / ")
+	expect(t, g, "a2 b1 a3 a4")
+}
+
+func TestBatchesKeepTheInputThatTheyCameBy(t *testing.T) {
+	g := aligning()
+	send(t, g, 1, batch("b"))
+	send(t, g, 0, batch("a"))
+	for _, want := range []Event{{Input: 0, Batch: "a"}, {Input: 1, Batch: "b"}} {
+		if e, ok := g.TryNext(); !ok || e.Input != want.Input || e.Batch != want.Batch {
+			t.Errorf("%+v, want %+v", e, want)
+		}
+	}
+	g.Restore([][]Line{{{Channel: -1, Input: 1, Watermark: flow.NoTime, Messages: []Message{batch("c")}}}})
+	if e, ok := g.TryNext(); !ok || e.Input != 1 || e.Batch != "c" {
+		t.Errorf("restored: %+v", e)
+	}
+}
+
 // Whatever the moments, what a receiver has had before a barrier and what the barrier has overtaken is what was sent
 // before it, channel by channel, in its order; and all of it is received in the end.
 func TestWhatIsSentBeforeABarrierIsReceivedBeforeItOrCaptured(t *testing.T) {
@@ -340,6 +384,7 @@ type traffic struct {
 	before   map[uint64][][]string // by checkpoint and channel: what was sent before its barrier
 	had      [][]string            // received, by channel
 	next     []uint64              // the next barrier of each channel
+	aligns   []Origin
 	overtake map[uint64]time.Time
 	pending  []*open
 	batches  int
@@ -354,8 +399,12 @@ type open struct {
 
 func newTraffic(t *testing.T, rng *rand.Rand) *traffic {
 	n := 1 + rng.IntN(4)
+	origins := from(n)
+	for i := range origins {
+		origins[i].Aligns = rng.IntN(5) == 0
+	}
 	return &traffic{
-		t: t, rng: rng, g: NewGate(from(n), 1+rng.IntN(4), same), sent: make([][]string, n), had: make([][]string, n),
+		t: t, rng: rng, g: NewGate(origins, 1+rng.IntN(4), same), aligns: origins, sent: make([][]string, n), had: make([][]string, n),
 		before: map[uint64][][]string{}, next: slices.Repeat([]uint64{1}, n), overtake: map[uint64]time.Time{},
 	}
 }
@@ -426,6 +475,9 @@ func (tr *traffic) check() {
 				return
 			}
 			for i, l := range o.Generations[0] {
+				if tr.aligns[i].Aligns && len(l.Messages) > 0 {
+					tr.t.Fatalf("checkpoint %d has overtaken %v in channel %d", o.checkpoint, l.Messages, i)
+				}
 				for _, m := range l.Messages {
 					o.had[i] = append(o.had[i], m.Batch.(string))
 				}

@@ -237,9 +237,6 @@ func (g *Gate) take() (int, Message, bool) {
 		}
 		m := q.pop()
 		q.blocked = m.Barrier != nil
-		if q.blocked && q.aligns && g.capture == nil {
-			g.hurry()
-		}
 		if q.n == g.credit/2 {
 			signal(q.space) // not sooner: to wake a sender for every message costs more than the message
 		}
@@ -333,6 +330,9 @@ func (g *Gate) align(i int, b *Barrier) {
 	g.barrier = *b
 	g.aligned++
 	if g.aligned < len(g.queues) {
+		if g.queues[i].aligns && g.capture == nil {
+			g.hurry() // it may not have been allowed to before
+		}
 		return
 	}
 	g.aligned = 0

@@ -153,6 +153,19 @@ func TestAssigningChangesNoCheckpoint(t *testing.T) {
 	}
 }
 
+func TestWhatAllSubtasksHaveComesToAllOfThem(t *testing.T) {
+	op := Operator{Subtasks: []Subtask{
+		{Range: base.RangeOf(0, 2, groups), Broadcasts: []byte("rules")}, {Range: base.RangeOf(1, 2, groups)},
+	}}
+	for _, parallelism := range []int{1, 2, 3, 7} {
+		for s, a := range Assign(op, parallelism, groups) {
+			if string(a.Broadcasts) != "rules" {
+				t.Errorf("subtask %d of %d got %q", s, parallelism, a.Broadcasts)
+			}
+		}
+	}
+}
+
 func TestTheLeastWatermarkIsTheAssignments(t *testing.T) {
 	op := sample().Operators[1]
 	if w := Assign(op, 1, 256)[0].Watermark(); w != 5 {

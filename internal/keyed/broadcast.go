@@ -106,9 +106,11 @@ func (b *Broadcast[MK, V]) Remove(key MK) {
 }
 
 func (b *Broadcast[MK, V]) info() StateInfo {
-	return StateInfo{
-		Name: b.name, Kind: "broadcast", Schema: joinSchemas(b.keys.Schema(), b.values.schema), Older: b.values.older,
+	info := StateInfo{Name: b.name, Kind: "broadcast", Schema: joinSchemas(b.keys.Schema(), b.values.schema)}
+	for _, o := range b.values.older {
+		info.Older = append(info.Older, joinSchemas(b.keys.Schema(), o))
 	}
+	return info
 }
 
 func (b *Broadcast[MK, V]) accept(older []string) error {

@@ -312,6 +312,7 @@ func (r *rig) checkpoint() *checkpoint.Operator {
 		must(r.t, err)
 		s := checkpoint.Subtask{
 			Range: p.env.Groups, Watermark: snap.Watermark, Ahead: snap.Ahead, Namespaces: snap.Namespaces, Meta: list.Meta,
+			Broadcasts: snap.Broadcasts,
 		}
 		for _, o := range list.Objects {
 			s.Tables = append(s.Tables, checkpoint.Table(o))

@@ -178,6 +178,24 @@ func TestFullBatchesGoAtOnceAndInTurn(t *testing.T) {
 	}
 }
 
+func TestBroadcastRowsGoToAllSubtasks(t *testing.T) {
+	m := newMail(t, Broadcast, 3)
+	b := rowsOf(1, 2)
+	must(t, m.Batch(b))
+	must(t, m.Batch(rowsOf(3)))
+	b.Rows[0] = 9 // one of them may already be somebody's
+	must(t, m.Barrier(channel.Barrier{Checkpoint: 1}))
+	m.expect(t, "[9 2 3] |1 false|", "[1 2 3] |1 false|", "[1 2 3] |1 false|")
+	for range 3 {
+		must(t, m.Batch(rowsOf(slices.Repeat([]int{7}, record.DefaultBatch)...)))
+	}
+	for i := range 3 {
+		if n := strings.Count(m.came(i), "["); n != 3 {
+			t.Errorf("subtask %d got %d full batches", i, n)
+		}
+	}
+}
+
 func TestEmptyBatchesAreNotSent(t *testing.T) {
 	m := newMail(t, Forward, 1)
 	must(t, m.Batch(rowsOf[int]()))

@@ -2,7 +2,7 @@
 GO ?= go
 RACE = ./internal/... ./connector/... ./flow ./state ./window .
 
-.PHONY: build test race lint bench soak soak-state soak-spiky metamorphic counts expiry histories unaligned unaligned-processes crashes
+.PHONY: build test race lint bench soak soak-state soak-spiky metamorphic counts expiry histories unaligned unaligned-processes crashes nexmark
 
 build:
 	CGO_ENABLED=0 $(GO) build -o aquifer ./cmd/aquifer
@@ -48,6 +48,10 @@ histories:
 # Uploads, requests and tables of a state of 1 GB.
 counts:
 	$(GO) test ./internal/lsm -run TestCounts -counts.gigabyte -timeout 30m -v
+
+# Each query of the benchmark with all data at all parallelisms, and in lives that end in their middle.
+nexmark:
+	$(GO) test ./nexmark -nexmark.every -timeout 60m -v
 
 # Ten million keys expire: what the tables take before and after two sweeps, and what these read.
 expiry:

@@ -234,3 +234,38 @@ func ExampleProcessBroadcast() {
 	// Output:
 	// order 1 is above 20
 }
+
+// A row for each pair of an order and a payment.
+func ExampleJoin() {
+	dir, err := os.MkdirTemp("", "join")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	for name, rows := range map[string]string{
+		"orders.ndjson":   `{"ID": 1, "Amount": 30}` + "\n" + `{"ID": 2, "Amount": 5}`,
+		"payments.ndjson": `{"Order": 1, "Amount": 10}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(rows), 0o644); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+
+	job := aquifer.NewJob("orders")
+	orders := aquifer.From(job, "orders", file.NDJSON[Order](filepath.Join(dir, "orders.ndjson")))
+	payments := aquifer.From(job, "payments", file.NDJSON[Payment](filepath.Join(dir, "payments.ndjson")))
+	both := aquifer.Connect(
+		aquifer.KeyBy(orders, func(o *Order) int64 { return o.ID }),
+		aquifer.KeyBy(payments, func(p *Payment) int64 { return p.Order }))
+	paid := aquifer.Join(both, "paid", func(o *Order, p *Payment) string {
+		return fmt.Sprintf("%d of %d paid for order %d", p.Amount, o.Amount, o.ID)
+	})
+	aquifer.To(paid, "out", print.To(os.Stdout, func(dst []byte, s *string) []byte { return append(dst, *s...) }))
+	if _, err := job.Run(context.Background(), aquifer.RunOptions{Parallelism: 1}); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// 10 of 30 paid for order 1
+}

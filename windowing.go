@@ -32,6 +32,40 @@ func Sum[T any](number func(*T) int64) Aggregator[T, int64, int64] {
 	}
 }
 
+// Extreme is the accumulator of [Max] and [Min].
+type Extreme struct {
+	Seen  bool
+	Value int64
+}
+
+// Max returns the aggregator that finds the highest number of a row.
+func Max[T any](number func(*T) int64) Aggregator[T, Extreme, int64] {
+	return extreme(number, func(a, b int64) int64 { return max(a, b) })
+}
+
+// Min returns the aggregator that finds the lowest number of a row.
+func Min[T any](number func(*T) int64) Aggregator[T, Extreme, int64] {
+	return extreme(number, func(a, b int64) int64 { return min(a, b) })
+}
+
+func extreme[T any](number func(*T) int64, of func(a, b int64) int64) Aggregator[T, Extreme, int64] {
+	add := func(e *Extreme, n int64) {
+		if e.Seen {
+			n = of(e.Value, n)
+		}
+		*e = Extreme{true, n}
+	}
+	return Aggregator[T, Extreme, int64]{
+		Add: func(e *Extreme, row *T) { add(e, number(row)) },
+		Merge: func(into, from *Extreme) {
+			if from.Seen {
+				add(into, from.Value)
+			}
+		},
+		Result: func(e *Extreme) int64 { return e.Value },
+	}
+}
+
 // LateTo sends the rows that come too late for their windows to a side output, instead of dropping them. The
 // side must be one for the rows that the windows take.
 func LateTo[T any](side *Side[T]) WindowOption[T] {

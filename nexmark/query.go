@@ -24,12 +24,27 @@ var queries = []Query{
 	{"q0", "every bid, unchanged", q0},
 	{"q1", "every bid with its price in euro", q1},
 	{"q2", "the bids on every 123rd auction", q2},
+	{"q3", "who sells in the near states, in one category", q3},
+	{"q4", "the average price of winning bids in each category", q4},
 	{"q5", "the auctions with the most bids of the last ten seconds, every two seconds", q5},
+	{"q6", "the average price of the last ten auctions of each seller", q6},
+	{"q7", "the bids of the highest price in each window", q7},
+	{"q8", "who registered and sold in the same window", q8},
+	{"q9", "the winning bid of each auction", q9},
+	{"q10", "bids in files by day and minute", q10},
 	{"q11", "the number of bids of each bidder in each session", q11},
+	{"q12", "the number of bids of each bidder, by the clock", q12},
+	{"q13", "bids with a text from a table", q13},
 	{"q14", "bids in a range of prices, with the time of day and a count of letters", q14},
+	{"q15", "bids, bidders and auctions of each day", q15},
+	{"q16", "bids, bidders and auctions of each channel and day", q16},
+	{"q17", "the prices of each auction and day", q17},
 	{"q18", "the last bid of each bidder on each auction", q18},
+	{"q19", "the ten highest bids on each auction", q19},
+	{"q20", "bids with their auctions, in one category", q20},
 	{"q21", "bids with the id of their channel", q21},
 	{"q22", "bids with the directories of their url", q22},
+	{"q23", "bids with their bidders and what these sell", q23},
 }
 
 // Names returns the names of all queries.
@@ -88,10 +103,12 @@ func (o *Output) Total() (rows int64, hash uint64) {
 // Hashed reports whether the output computes a hash.
 func (o *Output) Hashed() bool { return o.hash }
 
-// write ends a stream of rows that are only ever added. text appends a row's canonical text.
-func write[T any](s aquifer.Stream[T], out *Output, text func(dst []byte, row *T) []byte) {
+// write ends a stream of rows that are only ever added. text appends a row's canonical text. The options are for files.
+func write[T any](
+	s aquifer.Stream[T], out *Output, text func(dst []byte, row *T) []byte, files ...file.SinkOption[T],
+) {
 	if out.dir != "" {
-		aquifer.To(s, "out", file.WriteText(out.dir, text))
+		aquifer.To(s, "out", file.WriteText(out.dir, text, files...))
 		return
 	}
 	var options []discard.Option[T]

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/connector/file"
 	"github.com/aquifer-stream/aquifer/connector/nexmark"
 )
 
@@ -56,6 +57,54 @@ func q2(events aquifer.Stream[nexmark.Event], out *Output) {
 		return nil
 	})
 	write(some, out, func(dst []byte, b *[2]int64) []byte { return columns(dst, b[:]...) })
+}
+
+// loggedBid is a row of q10.
+type loggedBid struct {
+	Auction, Bidder, Price, Time int64
+	Extra                        string
+}
+
+func q10(events aquifer.Stream[nexmark.Event], out *Output) {
+	rows := aquifer.Map(bids(events), func(b *nexmark.Bid) loggedBid {
+		return loggedBid{b.Auction, b.Bidder, b.Price, b.Time, b.Extra}
+	})
+	partition := file.PartitionBy(func(b *loggedBid) string {
+		path := append(appendDay([]byte("dt="), dayOf(b.Time)), "/hm="...)
+		return string(appendMinute(path, minuteOf(b.Time)))
+	})
+	write(rows, out, func(dst []byte, b *loggedBid) []byte {
+		dst = append(column(columns(dst, b.Auction, b.Bidder, b.Price, b.Time), b.Extra), '|')
+		return appendMinute(append(appendDay(dst, dayOf(b.Time)), '|'), minuteOf(b.Time))
+	}, partition)
+}
+
+// explainedBid is a row of q13.
+type explainedBid struct {
+	Auction, Bidder, Price, Time int64
+	Value                        string
+}
+
+// sideRows is the size of the table that q13 looks up.
+const sideRows = 10_000
+
+// sideTable has a text for each number.
+func sideTable() []string {
+	table := make([]string, sideRows)
+	for i := range table {
+		table[i] = strconv.Itoa(i)
+	}
+	return table
+}
+
+func q13(events aquifer.Stream[nexmark.Event], out *Output) {
+	table := sideTable()
+	rows := aquifer.Map(bids(events), func(b *nexmark.Bid) explainedBid {
+		return explainedBid{b.Auction, b.Bidder, b.Price, b.Time, table[b.Auction%sideRows]}
+	})
+	write(rows, out, func(dst []byte, b *explainedBid) []byte {
+		return column(columns(dst, b.Auction, b.Bidder, b.Price, b.Time), b.Value)
+	})
 }
 
 // timed is a bid with the time of day and the number of c's in its extra text.

@@ -245,3 +245,23 @@ func TestRowsWithoutEventTimeBelongToNoWindow(t *testing.T) {
 		wantError(t, err, `operator "windows": a row has no event time, so it belongs to no window: give the`)
 	}
 }
+
+func TestMaxAndMinAreOfTheRowsThatThereAre(t *testing.T) {
+	below := func(s *sale) int64 { return -s.Amount }
+	for name, c := range map[string]struct {
+		of   Aggregator[sale, Extreme, int64]
+		want int64
+	}{"max": {Max(paid), 7}, "min": {Min(paid), 3}, "max below zero": {Max(below), -3}, "min below zero": {Min(below), -7}} {
+		var one, other, none Extreme
+		for _, amount := range []int64{5, 3} {
+			c.of.Add(&one, &sale{Amount: amount})
+		}
+		c.of.Add(&other, &sale{Amount: 7})
+		c.of.Merge(&one, &other)
+		c.of.Merge(&one, &none) // a part without rows changes nothing
+		c.of.Merge(&none, &one)
+		if got := []int64{c.of.Result(&one), c.of.Result(&none)}; got[0] != c.want || got[1] != c.want {
+			t.Errorf("%s: %v, want %d", name, got, c.want)
+		}
+	}
+}

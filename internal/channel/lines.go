@@ -38,8 +38,7 @@ func appendLine(dst []byte, l *Line, appendBatch func(input int, dst []byte, bat
 		if m.Batch != nil {
 			batch = appendBatch(l.Input, batch, m.Batch)
 		}
-		dst = binary.AppendUvarint(dst, uint64(len(batch)))
-		dst = append(dst, batch...)
+		dst = base.AppendBytes(dst, batch)
 	}
 	return dst
 }
@@ -48,17 +47,17 @@ func appendLine(dst []byte, l *Line, appendBatch func(input int, dst []byte, bat
 func Lines(
 	src []byte, readBatch func(input int, src []byte) (batch any, err error),
 ) (generations [][]Line, err error) {
-	r := reader{src: src}
-	generations = make([][]Line, r.count())
+	r := base.NewReader(src)
+	generations = make([][]Line, r.Count())
 	for g := range generations {
-		generations[g] = make([]Line, r.count())
+		generations[g] = make([]Line, r.Count())
 		for i := range generations[g] {
-			if err := r.line(&generations[g][i], readBatch); err != nil {
+			if err := readLine(r, &generations[g][i], readBatch); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if r.bad || len(r.src) > 0 {
+	if r.Bad() || r.Len() > 0 {
 		return nil, errLines
 	}
 	return generations, nil
@@ -66,73 +65,23 @@ func Lines(
 
 var errLines = base.Errorf(base.Corrupt, "rows in flight are damaged: they do not end where they should")
 
-// reader takes bytes apart. Once they are bad all that follows is zero.
-type reader struct {
-	src []byte
-	bad bool
-}
-
-func (r *reader) line(l *Line, readBatch func(input int, src []byte) (any, error)) error {
+func readLine(r *base.Reader, l *Line, readBatch func(input int, src []byte) (any, error)) error {
 	l.Channel = -1
-	l.Input, l.Subtask = int(r.uvarint()), int(r.uvarint())
-	l.Idle, l.Watermark = Status(r.byte()) == Idle, r.varint()
-	l.Messages = make([]Message, r.count())
+	l.Input, l.Subtask = int(r.Uvarint()), int(r.Uvarint())
+	l.Idle, l.Watermark = Status(r.Byte()) == Idle, r.Varint()
+	l.Messages = make([]Message, r.Count())
 	for i := range l.Messages {
 		m := &l.Messages[i]
-		m.Status, m.Watermark = Status(r.byte()), r.varint()
-		if batch := r.bytes(); len(batch) > 0 {
+		m.Status, m.Watermark = Status(r.Byte()), r.Varint()
+		if batch := r.Bytes(); len(batch) > 0 {
 			var err error
 			if m.Batch, err = readBatch(l.Input, batch); err != nil {
 				return fmt.Errorf("rows in flight: %w", err)
 			}
 		}
 	}
-	if r.bad {
+	if r.Bad() {
 		return errLines
 	}
 	return nil
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.src)
-	return taken(r, v, n)
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.src)
-	return taken(r, v, n)
-}
-
-func taken[T any](r *reader, v T, n int) (none T) {
-	if n <= 0 {
-		r.bad, r.src = true, nil
-		return none
-	}
-	r.src = r.src[n:]
-	return v
-}
-
-// count is a number of things that take a byte each at least.
-func (r *reader) count() int {
-	n := r.uvarint()
-	if n > uint64(len(r.src)) {
-		r.bad, r.src = true, nil
-		return 0
-	}
-	return int(n)
-}
-
-func (r *reader) byte() byte {
-	if len(r.src) == 0 {
-		r.bad = true
-		return 0
-	}
-	return taken(r, r.src[0], 1)
-}
-
-func (r *reader) bytes() []byte {
-	n := r.count()
-	b := r.src[:n]
-	r.src = r.src[n:]
-	return b
 }

@@ -153,16 +153,12 @@ func (b *Broadcast[MK, V]) append(dst []byte) []byte {
 		all = append(all, [2][]byte{b.keys.Append(nil, &key), b.values.append(nil, &e.value)})
 	}
 	slices.SortFunc(all, func(x, y [2][]byte) int { return slices.Compare(x[0], y[0]) })
-	dst = appendBytes(dst, []byte(b.name))
+	dst = base.AppendBytes(dst, []byte(b.name))
 	dst = binary.AppendUvarint(dst, uint64(len(all)))
 	for _, e := range all {
-		dst = appendBytes(appendBytes(dst, e[0]), e[1])
+		dst = base.AppendBytes(base.AppendBytes(dst, e[0]), e[1])
 	}
 	return dst
-}
-
-func appendBytes(dst, b []byte) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
 
 // broadcastSize is what all broadcast states take.
@@ -186,12 +182,12 @@ func (c *core) Broadcasts() []byte {
 // RestoreBroadcasts reads what Broadcasts returned, in this program or an earlier one. It is called after
 // SetWriterSchemas. States that the program does not have are passed by.
 func (c *core) RestoreBroadcasts(src []byte) error {
-	r := broadcastReader{src: src}
-	for len(r.src) > 0 && !r.bad {
-		b, _ := c.state(string(r.bytes())).(broadcast)
-		for n := r.uvarint(); n > 0 && !r.bad; n-- {
-			key, value := r.bytes(), r.bytes()
-			if b == nil || r.bad {
+	r := base.NewReader(src)
+	for r.Len() > 0 {
+		b, _ := c.state(string(r.Bytes())).(broadcast)
+		for n := r.Uvarint(); n > 0 && !r.Bad(); n-- {
+			key, value := r.Bytes(), r.Bytes()
+			if b == nil || r.Bad() {
 				continue
 			}
 			if err := b.put(key, value); err != nil {
@@ -199,35 +195,8 @@ func (c *core) RestoreBroadcasts(src []byte) error {
 			}
 		}
 	}
-	if r.bad {
+	if r.Bad() {
 		return base.Errorf(base.Corrupt, "operator %q: broadcast state is damaged: it does not end where it should", c.Name)
 	}
 	return nil
-}
-
-// broadcastReader takes bytes apart. Once they are bad all that follows is empty.
-type broadcastReader struct {
-	src []byte
-	bad bool
-}
-
-func (r *broadcastReader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.src)
-	if n <= 0 {
-		r.src, r.bad = nil, true
-		return 0
-	}
-	r.src = r.src[n:]
-	return v
-}
-
-func (r *broadcastReader) bytes() []byte {
-	n := r.uvarint()
-	if n > uint64(len(r.src)) {
-		r.src, r.bad = nil, true
-		return nil
-	}
-	b := r.src[:n]
-	r.src = r.src[n:]
-	return b
 }

@@ -47,8 +47,7 @@ func appendRows[T any](dst []byte, values *record.ValueCodec[T], b *flow.Batch[T
 	for i := range b.Rows {
 		dst = binary.AppendVarint(dst, b.Times[i])
 		row = values.Append(row[:0], &b.Rows[i])
-		dst = binary.AppendUvarint(dst, uint64(len(row)))
-		dst = append(dst, row...)
+		dst = base.AppendBytes(dst, row)
 	}
 	return dst
 }
@@ -56,28 +55,19 @@ func appendRows[T any](dst []byte, values *record.ValueCodec[T], b *flow.Batch[T
 var errRows = base.Errorf(base.Corrupt, "a batch of rows is damaged")
 
 func readRows[T any](src []byte, decode func([]byte, *T) error, b *flow.Batch[T]) (*flow.Batch[T], error) {
-	rows, n := binary.Uvarint(src)
-	if n <= 0 {
-		return nil, errRows
-	}
-	src = src[n:]
-	for range rows {
-		time, n := binary.Varint(src)
-		if n <= 0 {
-			return nil, errRows
-		}
-		size, m := binary.Uvarint(src[n:])
-		if src = src[n:]; m <= 0 || size > uint64(len(src)-m) {
+	r := base.NewReader(src)
+	for range r.Count() {
+		time, encoded := r.Varint(), r.Bytes()
+		if r.Bad() {
 			return nil, errRows
 		}
 		var row T
-		if err := decode(src[m:m+int(size)], &row); err != nil {
+		if err := decode(encoded, &row); err != nil {
 			return nil, err
 		}
 		b.Append(row, time)
-		src = src[m+int(size):]
 	}
-	if len(src) > 0 {
+	if r.Bad() || r.Len() > 0 {
 		return nil, errRows
 	}
 	return b, nil

@@ -18,9 +18,9 @@ func Broadcast[T any](s Stream[T]) BroadcastStream[T] { return BroadcastStream[T
 // ([state.NewBroadcast]), which all records may read.
 //
 // The rows of the broadcast stream come between the records of keys: when those before have been processed, and before
-// those behind (with [RelaxedWatermarks] and [FirstAccessOrder] some of these may have been). Rows of the broadcast stream
-// come in the same order to all subtasks if one subtask sends them. Event time is the least of both streams: a
-// broadcast stream that is silent holds it back, unless its source is idle.
+// those behind (with [RelaxedWatermarks] and [FirstAccessOrder] some of these may have been). They come in the same order
+// to all subtasks if one subtask sends them. Event time is the least of both streams: a broadcast stream that is silent
+// holds it back, unless its source is idle.
 type BroadcastFunc[In, B, Out any] interface {
 	ProcessFunc[In, Out]
 	// ProcessBroadcast is called for each row of the broadcast stream, in every subtask. It should change broadcast

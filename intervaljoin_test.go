@@ -47,7 +47,8 @@ func TestAnIntervalJoinPairsRowsThatAreSoClose(t *testing.T) {
 func TestAnIntervalThatIsNoneIsAMistake(t *testing.T) {
 	for _, c := range [][2]time.Duration{{2 * time.Second, time.Second}, {0, time.Microsecond}, {-time.Microsecond, 0}} {
 		job := NewJob("join")
-		side := KeyBy(Map(From(job, "in", numbers{end: 1, splits: 1, batch: 1}), func(*int64) joinRow { return joinRow{} }), joinKey)
+		source := numbers{end: 1, splits: 1, batch: 1}
+		side := KeyBy(Map(From(job, "in", source), func(*int64) joinRow { return joinRow{} }), joinKey)
 		To(IntervalJoin(Connect(side, side), "join", c[0], c[1], joined), "out", newCollected[string]())
 		_, err := job.Run(t.Context(), RunOptions{Parallelism: 1})
 		if base.KindOf(err) != base.Config || !strings.Contains(err.Error(), "whole milliseconds") {
@@ -58,7 +59,8 @@ func TestAnIntervalThatIsNoneIsAMistake(t *testing.T) {
 
 func TestRowsWithoutTimeCannotBeJoinedByIt(t *testing.T) {
 	job := NewJob("join")
-	side := KeyBy(Map(From(job, "in", script[int64]{splits: [][]step[int64]{{in[int64](0, 1)}}}), func(*int64) joinRow { return joinRow{} }), joinKey)
+	source := script[int64]{splits: [][]step[int64]{{in[int64](0, 1)}}}
+	side := KeyBy(Map(From(job, "in", source), func(*int64) joinRow { return joinRow{} }), joinKey)
 	To(IntervalJoin(Connect(side, side), "join", 0, time.Second, joined), "out", newCollected[string]())
 	_, err := job.Run(t.Context(), RunOptions{Parallelism: 1, Restarts: -1})
 	wantError(t, err, "give the source an EventTime")

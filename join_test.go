@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// joinRow is a row of either side of a join: it comes so much later than the one before it of its source.
+// joinRow is a row of either side of a join.
 type joinRow struct {
 	Key, Time int64
 	Name      string
@@ -55,8 +55,7 @@ func joins(
 			pace := func(int64) error { <-time.After(time.Millisecond); return nil }
 			in := From(job, name, numbers{end: int64(len(rows)), splits: 1, batch: 1 + rng.IntN(9), gate: pace},
 				With[int64](Parallelism(1)))
-			all := FlatMap(in, func(n *int64, out Collector[joinRow]) error { out.Emit(rows[*n]); return nil }, Name("rows-"+name))
-			return KeyBy(all, joinKey)
+			return KeyBy(Map(in, func(n *int64) joinRow { return rows[*n] }, Name("rows-"+name)), joinKey)
 		}
 		To(join(Connect(side("left", left), side("right", right))), "out", sink)
 		return job

@@ -18,7 +18,8 @@ type bidderCount struct{ Bidder, Bids int64 }
 
 func q12(events aquifer.Stream[nexmark.Event], out *Output) {
 	byBidder := aquifer.KeyBy(offers(events), offerBidder)
-	counts := aquifer.Process(byBidder, "by-the-clock", func() aquifer.ProcessFunc[offer, bidderCount] { return &byTheClock{} })
+	counts := aquifer.Process(byBidder, "by-the-clock",
+		func() aquifer.ProcessFunc[offer, bidderCount] { return &byTheClock{} })
 	write(counts, out, func(dst []byte, c *bidderCount) []byte { return columns(dst, c.Bidder, c.Bids) })
 }
 

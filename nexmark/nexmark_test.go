@@ -72,7 +72,8 @@ func run(t *testing.T, r result, o aquifer.RunOptions) string {
 	return fmt.Sprint(rows, " ", HashText(hash))
 }
 
-var everyParallelism = flag.Bool("nexmark.every", false, "each query with all data at all parallelisms, and ended in its middle")
+var everyParallelism = flag.Bool("nexmark.every", false,
+	"each query with all data at all parallelisms, and in lives that end in their middle")
 
 func TestResultsEqualThoseOfIndependentEngines(t *testing.T) {
 	for i, r := range results(t) {
@@ -116,7 +117,8 @@ func (r result) livesEnd(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		stored := 0
 		ran, err := job.Run(ctx, aquifer.RunOptions{
-			Parallelism: []int{2, 3, 1, 2}[min(life, 3)], State: dir, CheckpointInterval: 100 * time.Millisecond, UnalignedAfter: -1,
+			Parallelism: []int{2, 3, 1, 2}[min(life, 3)], State: dir,
+			CheckpointInterval: 100 * time.Millisecond, UnalignedAfter: -1,
 			OnEvent: func(e aquifer.Event) {
 				if _, ok := e.(aquifer.CheckpointStored); ok {
 					if stored++; stored == 2 && life < 3 {

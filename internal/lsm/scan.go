@@ -55,8 +55,8 @@ func (s *Shard) scan(ctx context.Context, o *pebble.IterOptions) (*scanning, err
 // key is that of the entry at hand.
 func (s *scanning) key() []byte { return s.last[:len(s.last)-1] }
 
-// next moves to the first or the next entry, whose value is valid until it is called again. After a failure that was another's the iterator seeks the place where it
-// was.
+// next moves to the first or the next entry, whose value is valid until it is called again. After a failure that was
+// another's the iterator seeks the place where it was.
 func (s *scanning) next(ctx context.Context) (value []byte, ok bool, err error) {
 	err = s.shard.again(ctx, func() (err error) {
 		value, ok, err = s.move()

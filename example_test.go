@@ -93,6 +93,17 @@ func ExampleJob_Run() {
 	// the rows of "sessions" go nowhere: end the stream with To
 }
 
+// written is a new directory with files.
+func written(files map[string]string) (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "example"); err != nil {
+		return "", err
+	}
+	for name, rows := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), []byte(rows), 0o644))
+	}
+	return dir, err
+}
+
 // Order and Payment are rows of two streams.
 type Order struct {
 	ID, Amount int64
@@ -135,21 +146,15 @@ func (s *settlement) owe(ctx *aquifer.Context, amount int64, out aquifer.Collect
 
 // A function over two streams, whose rows of one key share state.
 func ExampleCoProcess() {
-	dir, err := os.MkdirTemp("", "orders")
+	dir, err := written(map[string]string{
+		"orders.ndjson":   `{"ID": 1, "Amount": 30}` + "\n" + `{"ID": 2, "Amount": 5}`,
+		"payments.ndjson": `{"Order": 1, "Amount": 10}` + "\n" + `{"Order": 1, "Amount": 20}`,
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer os.RemoveAll(dir)
-	for name, rows := range map[string]string{
-		"orders.ndjson":   `{"ID": 1, "Amount": 30}` + "\n" + `{"ID": 2, "Amount": 5}`,
-		"payments.ndjson": `{"Order": 1, "Amount": 10}` + "\n" + `{"Order": 1, "Amount": 20}`,
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(rows), 0o644); err != nil {
-			fmt.Println(err)
-			return
-		}
-	}
 
 	job := aquifer.NewJob("orders")
 	orders := aquifer.From(job, "orders", file.NDJSON[Order](filepath.Join(dir, "orders.ndjson")))
@@ -206,21 +211,15 @@ func (a *audit) OnTimer(ctx *aquifer.Context, _ aquifer.Timer, out aquifer.Colle
 
 // A function that gets the orders of its keys, and all rules.
 func ExampleProcessBroadcast() {
-	dir, err := os.MkdirTemp("", "rules")
+	dir, err := written(map[string]string{
+		"orders.ndjson": `{"ID": 1, "Amount": 30}` + "\n" + `{"ID": 2, "Amount": 5}`,
+		"rules.ndjson":  `{"Above": 20}`,
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer os.RemoveAll(dir)
-	for name, rows := range map[string]string{
-		"orders.ndjson": `{"ID": 1, "Amount": 30}` + "\n" + `{"ID": 2, "Amount": 5}`,
-		"rules.ndjson":  `{"Above": 20}`,
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(rows), 0o644); err != nil {
-			fmt.Println(err)
-			return
-		}
-	}
 
 	job := aquifer.NewJob("audit")
 	orders := aquifer.From(job, "orders", file.NDJSON[Order](filepath.Join(dir, "orders.ndjson")))
@@ -237,21 +236,15 @@ func ExampleProcessBroadcast() {
 
 // A row for each pair of an order and a payment.
 func ExampleJoin() {
-	dir, err := os.MkdirTemp("", "join")
+	dir, err := written(map[string]string{
+		"orders.ndjson":   `{"ID": 1, "Amount": 30}` + "\n" + `{"ID": 2, "Amount": 5}`,
+		"payments.ndjson": `{"Order": 1, "Amount": 10}`,
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer os.RemoveAll(dir)
-	for name, rows := range map[string]string{
-		"orders.ndjson":   `{"ID": 1, "Amount": 30}` + "\n" + `{"ID": 2, "Amount": 5}`,
-		"payments.ndjson": `{"Order": 1, "Amount": 10}`,
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(rows), 0o644); err != nil {
-			fmt.Println(err)
-			return
-		}
-	}
 
 	job := aquifer.NewJob("orders")
 	orders := aquifer.From(job, "orders", file.NDJSON[Order](filepath.Join(dir, "orders.ndjson")))

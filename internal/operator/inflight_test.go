@@ -101,19 +101,7 @@ func (r *shelfRig) op() *Process[string, event, string] {
 	return r.parts[0].Operator.(*Process[string, event, string])
 }
 
-// wants compares what has come out since the last time.
-func (r *shelfRig) wants(want string) {
-	r.t.Helper()
-	var got []string
-	for _, row := range r.out.seen {
-		row, _, _ = strings.Cut(row, "@")
-		got = append(got, row)
-	}
-	r.out.seen = nil
-	if all := strings.Join(got, ", "); all != want {
-		r.t.Fatalf("got %q, want %q", all, want)
-	}
-}
+func (r *shelfRig) wants(want string) { r.t.Helper(); r.out.wants(r.t, want) }
 
 // passes lets one read through and what waits for it go on.
 func (r *shelfRig) passes() {

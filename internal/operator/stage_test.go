@@ -55,6 +55,20 @@ func at(t int64) string {
 	return fmt.Sprint(t)
 }
 
+// wants compares what has come since the last time, without times.
+func (s *stage[T]) wants(t testing.TB, want string) {
+	t.Helper()
+	var got []string
+	for _, row := range s.seen {
+		row, _, _ = strings.Cut(row, "@")
+		got = append(got, row)
+	}
+	s.seen = nil
+	if all := strings.Join(got, ", "); all != want {
+		t.Fatalf("got %q, want %q", all, want)
+	}
+}
+
 // expect compares what has come since the last time.
 func (s *stage[T]) expect(t *testing.T, want string) {
 	t.Helper()

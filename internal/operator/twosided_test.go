@@ -142,19 +142,7 @@ func newTill(t *testing.T, fn func() CoProcessFunc[order, payment, string], plac
 
 func (r *till) op() atTill { return r.parts[0].Operator.(atTill) }
 
-// wants compares what has come out since the last time, without times.
-func (r *till) wants(want string) {
-	r.t.Helper()
-	var got []string
-	for _, row := range r.out.seen {
-		row, _, _ = strings.Cut(row, "@")
-		got = append(got, row)
-	}
-	r.out.seen = nil
-	if all := strings.Join(got, ", "); all != want {
-		r.t.Fatalf("got %q, want %q", all, want)
-	}
-}
+func (r *till) wants(want string) { r.t.Helper(); r.out.wants(r.t, want) }
 
 func plainCashier() CoProcessFunc[order, payment, string] { return &cashier{} }
 

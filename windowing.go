@@ -18,6 +18,7 @@ type Windowed[K comparable, R any] = flow.Windowed[K, R]
 func Count[T any]() Aggregator[T, int64, int64] {
 	return Aggregator[T, int64, int64]{
 		Add:    func(n *int64, _ *T) { *n++ },
+		Remove: func(n *int64, _ *T) { *n-- },
 		Merge:  func(into, from *int64) { *into += *from },
 		Result: func(n *int64) int64 { return *n },
 	}
@@ -27,6 +28,7 @@ func Count[T any]() Aggregator[T, int64, int64] {
 func Sum[T any](number func(*T) int64) Aggregator[T, int64, int64] {
 	return Aggregator[T, int64, int64]{
 		Add:    func(sum *int64, row *T) { *sum += number(row) },
+		Remove: func(sum *int64, row *T) { *sum -= number(row) },
 		Merge:  func(into, from *int64) { *into += *from },
 		Result: func(sum *int64) int64 { return *sum },
 	}

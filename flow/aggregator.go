@@ -7,6 +7,9 @@ type Aggregator[T, A, R any] struct {
 	Add func(acc *A, row *T)
 	// Merge takes one accumulator into another. Sliding and session windows need it.
 	Merge func(into, from *A)
+	// Remove takes a row out of an accumulator that it was added to. Results that are updated need it where their input
+	// is: see package table.
+	Remove func(acc *A, row *T)
 	// Result makes the result of an accumulator, which is not used afterwards.
 	Result func(acc *A) R
 }

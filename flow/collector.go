@@ -5,11 +5,14 @@ package flow
 type Collector[T any] struct {
 	out  *Batch[T]
 	time *int64
+	fold *Fold
 }
 
 // NewCollector returns a collector that appends to out; rows emitted without a time of their own get
 // *time. It is for the engine and for tests of functions.
-func NewCollector[T any](out *Batch[T], time *int64) Collector[T] { return Collector[T]{out, time} }
+func NewCollector[T any](out *Batch[T], time *int64) Collector[T] {
+	return Collector[T]{out: out, time: time}
+}
 
 // Emit sends a row downstream with the event time of the record or timer being processed.
 func (c Collector[T]) Emit(row T) { c.out.Append(row, *c.time) }

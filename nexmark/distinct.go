@@ -6,6 +6,7 @@ import (
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/nexmark"
 	"github.com/aquifer-stream/aquifer/state"
+	"github.com/aquifer-stream/aquifer/table"
 )
 
 // classes are a number of all, and of those in each class of prices.
@@ -34,7 +35,7 @@ type channelDay struct {
 // audiences counts by day and by what channelOf says.
 func audiences(
 	events aquifer.Stream[nexmark.Event], channelOf func(b *nexmark.Bid) string,
-) aquifer.Stream[Change[audience]] {
+) table.Changelog[audience] {
 	views := aquifer.FlatMap(events, func(e *nexmark.Event, out aquifer.Collector[view]) error {
 		if b := e.Bid; b != nil {
 			out.Emit(view{channelOf(b), offer{b.Auction, b.Bidder, b.Price, b.Time}})
@@ -42,7 +43,7 @@ func audiences(
 		return nil
 	}, aquifer.Name("bids"))
 	byDay := aquifer.KeyBy(views, func(v *view) channelDay { return channelDay{v.Channel, dayOf(v.Time)} })
-	return aquifer.Process(byDay, "audience", func() aquifer.ProcessFunc[view, Change[audience]] { return &counting{} })
+	return aquifer.Process(byDay, "audience", func() aquifer.ProcessFunc[view, aquifer.Change[audience]] { return &counting{} })
 }
 
 func q15(events aquifer.Stream[nexmark.Event], out *Output) {
@@ -90,13 +91,15 @@ func (c *counting) Prefetch(ctx *aquifer.Prefetch, v *view) error {
 	return nil
 }
 
-func (c *counting) Process(ctx *aquifer.Context, v *view, out aquifer.Collector[Change[audience]]) error {
+func (c *counting) Process(ctx *aquifer.Context, v *view, out aquifer.Collector[aquifer.Change[audience]]) error {
 	a, ok, err := c.now.Get(ctx)
 	if err != nil {
 		return err
 	}
+	var before *audience
 	if ok {
-		out.Emit(Change[audience]{a, true})
+		had := a
+		before = &had
 	}
 	class := rankOf(v.Price)
 	a.Channel, a.Day, a.Minute = v.Channel, dayOf(v.Time), max(a.Minute, minuteOf(v.Time))
@@ -104,7 +107,7 @@ func (c *counting) Process(ctx *aquifer.Context, v *view, out aquifer.Collector[
 	a.Bids[1+class]++
 	err = errors.Join(
 		distinct(ctx, c.bidders, v.Bidder, class, &a.Bidders), distinct(ctx, c.auctions, v.Auction, class, &a.Auctions))
-	out.Emit(Change[audience]{Row: a})
+	aquifer.Update(ctx, out, before, &a)
 	return errors.Join(err, c.now.Set(ctx, a))
 }
 

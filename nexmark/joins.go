@@ -2,12 +2,10 @@ package nexmark
 
 import (
 	"errors"
-	"time"
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/nexmark"
 	"github.com/aquifer-stream/aquifer/state"
-	"github.com/aquifer-stream/aquifer/window"
 )
 
 // seller is a person as joins see them.
@@ -131,41 +129,6 @@ func q23(events aquifer.Stream[nexmark.Event], out *Output) {
 	write(rows, out, func(dst []byte, b *sellersBid) []byte {
 		dst = column(columns(dst, b.Bidder, b.Price, b.Time), b.Name)
 		return columns(append(dst, '|'), b.Auction, b.Category)
-	})
-}
-
-// fullBid is a row of q7.
-type fullBid struct {
-	offer
-	Extra string
-}
-
-// highest is the price that q7 looks for in the window that ends at End.
-type highest = aquifer.Windowed[int64, int64]
-
-func q7(events aquifer.Stream[nexmark.Event], out *Output) {
-	const size = 10 * time.Second
-	all := aquifer.FlatMap(events, func(e *nexmark.Event, out aquifer.Collector[fullBid]) error {
-		if b := e.Bid; b != nil {
-			out.Emit(fullBid{offer{b.Auction, b.Bidder, b.Price, b.Time}, b.Extra})
-		}
-		return nil
-	}, aquifer.Name("bids"))
-	prices := aquifer.Map(all, func(b *fullBid) int64 { return b.Price })
-	// Each subtask's highest first, then those of all: one key for all bids would be one subtask's work.
-	const shares = 64
-	some := aquifer.Aggregate(aquifer.KeyBy(prices, func(p *int64) int64 { return *p % shares }), "highest-of-share",
-		window.Tumbling(size), aquifer.Max(func(p *int64) int64 { return *p }))
-	tops := aquifer.Aggregate(aquifer.KeyBy(some, func(*highest) int64 { return 0 }), "highest",
-		window.Tumbling(size), aquifer.Max(func(h *highest) int64 { return h.Value }))
-	byPrice := aquifer.Connect(
-		aquifer.KeyBy(tops, func(h *highest) int64 { return h.Value }),
-		aquifer.KeyBy(all, func(b *fullBid) int64 { return b.Price }))
-	// A window's result has the last moment of the window as its time.
-	rows := aquifer.IntervalJoin(byPrice, "bids-of-that-price", time.Millisecond-size, time.Millisecond,
-		func(_ *highest, b *fullBid) fullBid { return *b })
-	write(rows, out, func(dst []byte, b *fullBid) []byte {
-		return column(columns(dst, b.Auction, b.Bidder, b.Price, b.Time), b.Extra)
 	})
 }
 

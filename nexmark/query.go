@@ -11,6 +11,7 @@ import (
 	"github.com/aquifer-stream/aquifer/connector/nexmark"
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/table"
 )
 
 // Query is one query of the benchmark.
@@ -120,31 +121,23 @@ func write[T any](
 	aquifer.To[T](s, "out", sink)
 }
 
-// Change is a row of a result that is updated: it adds a row, or takes one back.
-type Change[T any] struct {
-	Row     T
-	Retract bool
-}
-
-// writeChanges ends a stream of changes. In files a row that is taken back begins with a minus sign.
-func writeChanges[T any](s aquifer.Stream[Change[T]], out *Output, text func(dst []byte, row *T) []byte) {
-	rowText := func(dst []byte, c *Change[T]) []byte { return text(dst, &c.Row) }
+// writeChanges ends a table. In files a row begins with its kind of change.
+func writeChanges[T any](s table.Changelog[T], out *Output, text func(dst []byte, row *T) []byte) {
+	rowText := func(dst []byte, c *aquifer.Change[T]) []byte { return text(dst, &c.Row) }
 	if out.dir != "" {
-		aquifer.To(s, "out", file.WriteText(out.dir, func(dst []byte, c *Change[T]) []byte {
-			if c.Retract {
-				dst = append(dst, '-')
-			}
-			return rowText(dst, c)
+		aquifer.To(s, "out", file.WriteText(out.dir, func(dst []byte, c *aquifer.Change[T]) []byte {
+			return rowText(append(append(dst, c.Kind.String()...), ' '), c)
 		}))
 		return
 	}
-	options := []discard.Option[Change[T]]{discard.Retract(func(c *Change[T]) bool { return c.Retract })}
+	retracts := func(c *aquifer.Change[T]) bool { return c.Kind.Weight() < 0 }
+	options := []discard.Option[aquifer.Change[T]]{discard.Retract(retracts)}
 	if out.hash {
 		options = append(options, discard.Hash(rowText))
 	}
 	sink := discard.New(options...)
 	out.total = sink.Total
-	aquifer.To[Change[T]](s, "out", sink)
+	aquifer.To[aquifer.Change[T]](s, "out", sink)
 }
 
 // bids are the bids among the events.

@@ -6,6 +6,7 @@ import (
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/nexmark"
 	"github.com/aquifer-stream/aquifer/state"
+	"github.com/aquifer-stream/aquifer/table"
 	"github.com/aquifer-stream/aquifer/window"
 )
 
@@ -120,28 +121,6 @@ func q18(events aquifer.Stream[nexmark.Event], out *Output) {
 		return nil
 	}, aquifer.Name("bids"))
 	byPair := aquifer.KeyBy(bids, func(b *LastBid) pair { return pair{b.Bidder, b.Auction} })
-	last := aquifer.Process(byPair, "last", func() aquifer.ProcessFunc[LastBid, Change[LastBid]] { return &keepLast{} })
+	last := table.KeepLast(byPair, "last")
 	writeChanges(last, out, func(dst []byte, b *LastBid) []byte { return columns(dst, b.Bidder, b.Auction, b.Time) })
-}
-
-// keepLast emits a bid if it is the last one so far, and takes the one before back.
-type keepLast struct {
-	time state.Value[int64]
-}
-
-func (k *keepLast) Open(s *state.Scope) (err error) {
-	k.time, err = state.NewValue[int64](s, "time")
-	return err
-}
-
-func (k *keepLast) Process(ctx *aquifer.Context, b *LastBid, out aquifer.Collector[Change[LastBid]]) error {
-	last, seen, err := k.time.Get(ctx)
-	if err != nil || seen && last > b.Time {
-		return err
-	}
-	if seen {
-		out.Emit(Change[LastBid]{LastBid{b.Bidder, b.Auction, last}, true})
-	}
-	out.Emit(Change[LastBid]{Row: *b})
-	return k.time.Set(ctx, b.Time)
 }

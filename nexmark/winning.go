@@ -2,12 +2,11 @@ package nexmark
 
 import (
 	"cmp"
-	"errors"
-	"slices"
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/nexmark"
 	"github.com/aquifer-stream/aquifer/state"
+	"github.com/aquifer-stream/aquifer/table"
 )
 
 // WinningBid is a row of q9, the best bid on an auction, in its time, with what others need of the auction.
@@ -22,11 +21,11 @@ func (w *WinningBid) beats(other *WinningBid) bool {
 }
 
 // WinningBids are the winning bids of all auctions, as they change.
-func WinningBids(events aquifer.Stream[nexmark.Event]) aquifer.Stream[Change[WinningBid]] {
+func WinningBids(events aquifer.Stream[nexmark.Event]) table.Changelog[WinningBid] {
 	auctions := aquifer.KeyBy(lots(events, everything), lotID)
 	bids := aquifer.KeyBy(offers(events), offerAuction)
 	return aquifer.CoProcess(aquifer.Connect(auctions, bids), "winning",
-		func() aquifer.CoProcessFunc[lot, offer, Change[WinningBid]] { return &winning{} })
+		func() aquifer.CoProcessFunc[lot, offer, aquifer.Change[WinningBid]] { return &winning{} })
 }
 
 func q9(events aquifer.Stream[nexmark.Event], out *Output) {
@@ -53,7 +52,7 @@ func (w *winning) Open(s *state.Scope) (err error) {
 	return err
 }
 
-func (w *winning) ProcessLeft(ctx *aquifer.Context, l *lot, out aquifer.Collector[Change[WinningBid]]) error {
+func (w *winning) ProcessLeft(ctx *aquifer.Context, l *lot, out aquifer.Collector[aquifer.Change[WinningBid]]) error {
 	if err := w.auction.Set(ctx, *l); err != nil {
 		return err
 	}
@@ -69,7 +68,7 @@ func (w *winning) ProcessLeft(ctx *aquifer.Context, l *lot, out aquifer.Collecto
 	return w.waiting.Clear(ctx)
 }
 
-func (w *winning) ProcessRight(ctx *aquifer.Context, o *offer, out aquifer.Collector[Change[WinningBid]]) error {
+func (w *winning) ProcessRight(ctx *aquifer.Context, o *offer, out aquifer.Collector[aquifer.Change[WinningBid]]) error {
 	l, ok, err := w.auction.Get(ctx)
 	if err != nil {
 		return err
@@ -80,7 +79,7 @@ func (w *winning) ProcessRight(ctx *aquifer.Context, o *offer, out aquifer.Colle
 	return w.bid(ctx, &l, o, out)
 }
 
-func (w *winning) bid(ctx *aquifer.Context, l *lot, o *offer, out aquifer.Collector[Change[WinningBid]]) error {
+func (w *winning) bid(ctx *aquifer.Context, l *lot, o *offer, out aquifer.Collector[aquifer.Change[WinningBid]]) error {
 	if o.Time < l.Time || o.Time > l.Expires {
 		return nil
 	}
@@ -89,131 +88,52 @@ func (w *winning) bid(ctx *aquifer.Context, l *lot, o *offer, out aquifer.Collec
 	if err != nil || ok && !row.beats(&best) {
 		return err
 	}
+	var before *WinningBid
 	if ok {
-		out.Emit(Change[WinningBid]{best, true})
+		before = &best
 	}
-	out.Emit(Change[WinningBid]{Row: row})
+	aquifer.Update(ctx, out, before, &row)
 	return w.best.Set(ctx, row)
 }
 
-// average is a row of q4, and what makes it: a sum and a number.
-type average struct {
-	Category, Sum, Count int64
+// mean is a sum and the number of what is in it.
+type mean struct{ Sum, Count int64 }
+
+// average is the aggregator of mean values, truncated.
+func average[T any](number func(*T) int64) aquifer.Aggregator[T, mean, int64] {
+	return aquifer.Aggregator[T, mean, int64]{
+		Add:    func(m *mean, row *T) { *m = mean{m.Sum + number(row), m.Count + 1} },
+		Remove: func(m *mean, row *T) { *m = mean{m.Sum - number(row), m.Count - 1} },
+		Result: func(m *mean) int64 { return m.Sum / m.Count },
+	}
+}
+
+// averageText is the text of a row of q4 and q6.
+func averageText(dst []byte, g *table.Grouped[int64, int64]) []byte {
+	return columns(dst, g.Key, g.Value)
 }
 
 func q4(events aquifer.Stream[nexmark.Event], out *Output) {
-	byCategory := aquifer.KeyBy(WinningBids(events), func(c *Change[WinningBid]) int64 { return c.Row.Category })
-	averages := aquifer.Process(byCategory, "averages",
-		func() aquifer.ProcessFunc[Change[WinningBid], Change[average]] { return &averaging{} })
-	writeChanges(averages, out, func(dst []byte, a *average) []byte { return columns(dst, a.Category, a.Sum/a.Count) })
+	byCategory := table.KeyBy(WinningBids(events), func(w *WinningBid) int64 { return w.Category })
+	averages := table.AggregateChanges(byCategory, "averages", average(func(w *WinningBid) int64 { return w.Price }))
+	writeChanges(averages, out, averageText)
 }
 
-// averaging sums up the prices of a category, also those that are taken back.
-type averaging struct{ now state.Value[average] }
-
-func (a *averaging) Open(s *state.Scope) (err error) {
-	a.now, err = state.NewValue[average](s, "average")
-	return err
-}
-
-func (a *averaging) Process(
-	ctx *aquifer.Context, c *Change[WinningBid], out aquifer.Collector[Change[average]],
-) error {
-	before, _, err := a.now.Get(ctx)
-	if err != nil {
-		return err
-	}
-	after := average{c.Row.Category, before.Sum + c.Row.Price, before.Count + 1}
-	if c.Retract {
-		after = average{c.Row.Category, before.Sum - c.Row.Price, before.Count - 1}
-	}
-	if before.Count > 0 {
-		out.Emit(Change[average]{before, true})
-	}
-	if after.Count > 0 {
-		out.Emit(Change[average]{Row: after})
-	}
-	return errors.Join(err, a.now.Set(ctx, after))
-}
-
-// sellerAverage is a row of q6: the average price of the last auctions of a seller.
-type sellerAverage struct{ Seller, Average int64 }
-
-// lastAuctions is how many of them count.
+// lastAuctions is how many auctions of a seller q6 goes by.
 const lastAuctions = 10
 
+// sale is an auction as q6 orders it.
+type sale struct{ Seller, Expires, Auction, Price int64 }
+
 func q6(events aquifer.Stream[nexmark.Event], out *Output) {
-	bySeller := aquifer.KeyBy(WinningBids(events), func(c *Change[WinningBid]) int64 { return c.Row.Seller })
-	averages := aquifer.Process(bySeller, "last-auctions",
-		func() aquifer.ProcessFunc[Change[WinningBid], Change[sellerAverage]] { return &lastSales{} })
-	writeChanges(averages, out, func(dst []byte, a *sellerAverage) []byte { return columns(dst, a.Seller, a.Average) })
-}
-
-// sale is an auction as lastSales orders it.
-type sale struct{ Expires, Auction, Price int64 }
-
-// lastSales keeps all auctions of a seller: when one of the last is taken back, one before them counts again.
-type lastSales struct {
-	all state.Map[int64, sale]
-	now state.Value[sellerAverage]
-}
-
-func (l *lastSales) Open(s *state.Scope) (err error) {
-	if l.all, err = state.NewMap[int64, sale](s, "sales"); err != nil {
-		return err
-	}
-	l.now, err = state.NewValue[sellerAverage](s, "average")
-	return err
-}
-
-func (l *lastSales) Process(
-	ctx *aquifer.Context, c *Change[WinningBid], out aquifer.Collector[Change[sellerAverage]],
-) error {
-	if c.Retract {
-		if err := l.all.Remove(ctx, c.Row.Auction); err != nil {
-			return err
-		}
-	} else if err := l.all.Set(ctx, c.Row.Auction, sale{c.Row.Expires, c.Row.Auction, c.Row.Price}); err != nil {
-		return err
-	}
-	before, had, err := l.now.Get(ctx)
-	if err != nil {
-		return err
-	}
-	average, has, err := l.average(ctx)
-	if err != nil || had == has && average == before.Average {
-		return err
-	}
-	if had {
-		out.Emit(Change[sellerAverage]{before, true})
-	}
-	if !has {
-		return l.now.Clear(ctx)
-	}
-	row := sellerAverage{c.Row.Seller, average}
-	out.Emit(Change[sellerAverage]{Row: row})
-	return l.now.Set(ctx, row)
-}
-
-// average is that of the last auctions.
-func (l *lastSales) average(ctx *aquifer.Context) (average int64, ok bool, err error) {
-	all, err := l.all.All(ctx)
-	if err != nil {
-		return 0, false, err
-	}
-	var last []sale
-	for _, s := range all {
-		last = append(last, s)
-	}
-	if len(last) == 0 {
-		return 0, false, nil
-	}
-	slices.SortFunc(last, func(a, b sale) int {
+	sales := table.Map(WinningBids(events), func(w *WinningBid) sale {
+		return sale{w.Seller, w.Expires, w.Auction, w.Price}
+	})
+	seller := func(s *sale) int64 { return s.Seller }
+	// When one of the last is taken back, one before them counts again.
+	last := table.TopChanges(table.KeyBy(sales, seller), "last-auctions", lastAuctions, func(a, b *sale) int {
 		return cmp.Or(cmp.Compare(b.Expires, a.Expires), cmp.Compare(b.Auction, a.Auction))
 	})
-	last = last[:min(len(last), lastAuctions)]
-	for _, s := range last {
-		average += s.Price
-	}
-	return average / int64(len(last)), true, nil
+	averages := table.AggregateChanges(table.KeyBy(last, seller), "averages", average(func(s *sale) int64 { return s.Price }))
+	writeChanges(averages, out, averageText)
 }

@@ -82,6 +82,8 @@ type Store[K comparable] struct {
 	core
 	dir   directory[K]
 	codec *record.KeyCodec[K]
+	// Vacated counts the slots that keys have left.
+	Vacated uint64
 	// fresh are the slots that the last Lookup created: its records may have left them without state.
 	fresh   []Slot
 	missing []Slot // of the batch at hand: created, but their state has to be looked for below

@@ -60,4 +60,5 @@ func (s *Store[K]) vacate(slot Slot) {
 		delete(s.visited, slot)
 	}
 	s.dir.remove(slot, s.hash(*s.dir.key(slot)), s.hash)
+	s.Vacated++
 }

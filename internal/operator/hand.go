@@ -23,7 +23,7 @@ type hand[K comparable, In, Out any] struct {
 func (p *Process[K, In, Out]) newHand(*worker[*hand[K, In, Out]]) *hand[K, In, Out] {
 	h := &hand[K, In, Out]{process: p}
 	h.ctx = flow.NewContext(p.env.Context, h)
-	h.out = flow.NewCollector(p.rows, &h.ctx.Time)
+	h.out = flow.NewCollector(p.rows, &h.ctx.Time).Folding(p.fold)
 	return h
 }
 

@@ -24,6 +24,8 @@ type inFlight[K comparable, In, Out any] struct {
 	lookups lookups[*worker[*hand[K, In, Out]]]
 	rows    *flow.Batch[Out] // on their way out; always the same batch, whose columns change
 	rowsIn  int
+	sent    uint64 // how often these have been
+	fold    *flow.Fold
 	load    *load[In] // the batch at hand, if not all of its rows have begun or are in flight
 	loads   []*load[In]
 	drains  bool  // a barrier waits for everything, although it is urgent
@@ -366,6 +368,7 @@ func (p *Process[K, In, Out]) send() error {
 	p.state.count()
 	full := p.out.Get()
 	*full, *p.rows = *p.rows, *full
+	p.sent++
 	return p.emit(in, full)
 }
 

@@ -109,6 +109,7 @@ func newProcess[K comparable, In, Out any](
 	p.prefetch, _ = fn.(PrefetchFunc[In])
 	p.inFlight = newInFlight[K, In, Out](env)
 	p.rows = p.out.Get()
+	p.fold = flow.NewFold(&p.sent, &s.store.Vacated)
 	p.crew = newCrew(p.work, p.newHand)
 	s.store.Yielding = yielding[K, In, Out]{p}
 	return p, nil

@@ -50,6 +50,7 @@ var floors = []struct {
 	{"coordinator", []string{"internal/coordinator"}},
 	{"logbook and control", []string{"internal/logbook", "internal/control"}},
 	{"library", []string{"."}},
+	{"tables", []string{"table"}},
 	{"queries and measurements", []string{"nexmark"}},
 	{"benchmarks", []string{"bench", "bench/*"}},
 	{"programs", []string{"cmd/*", "examples/*", "examples/*/*", "bench/*/*"}},

@@ -150,6 +150,7 @@ func check(g *Graph, o Options) error {
 		}
 	}
 	mistakes = append(mistakes, checkFlight(g)...)
+	mistakes = append(mistakes, checkState(g)...)
 	if o.Overtake {
 		mistakes = append(mistakes, checkRows(g)...)
 	}
@@ -169,6 +170,19 @@ func checkRows(g *Graph) (mistakes []error) {
 				mistakes = append(mistakes, fmt.Errorf("operator %q: barriers cannot overtake its rows: %w", n.Name, err))
 				break
 			}
+		}
+	}
+	return mistakes
+}
+
+// checkState returns what functions have found wrong when they declared their state: it would fail each attempt.
+func checkState(g *Graph) (mistakes []error) {
+	for _, n := range g.Nodes {
+		if n.Keyed == nil {
+			continue
+		}
+		if _, _, err := n.Keyed.Describe(); err != nil {
+			mistakes = append(mistakes, err)
 		}
 	}
 	return mistakes

@@ -1,12 +1,14 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 )
 
@@ -248,8 +250,16 @@ var mistakes = []struct {
 	{"relaxed without keyed state", line(func(g *Graph) { g.Nodes[1].Relaxed = true }), twoOf,
 		`operator "map" has no keyed state, so no watermark of it ever waits: leave out RelaxedWatermarks`},
 	{"less than no rows in flight", line(func(g *Graph) {
-		g.Nodes[1].InFlight, g.Nodes[1].Keyed = -1, &operator.Planned{}
+		g.Nodes[1].InFlight, g.Nodes[1].Keyed = -1, declaring(nil)
 	}), twoOf, `operator "map": -1 rows in flight are asked for: it must be 1 or more, or 0 for as many as suit it`},
+	{"state that cannot be", line(func(g *Graph) {
+		g.Nodes[1].Keyed = declaring(errors.New(`operator "map": it makes no sense`))
+	}), twoOf, `operator "map": it makes no sense`},
+}
+
+// declaring is of an operator whose state cannot be declared, if there is an error.
+func declaring(err error) *operator.Planned {
+	return &operator.Planned{Describe: func() (string, []checkpoint.State, error) { return "", nil, err }}
 }
 
 func TestEachMistakeIsExplained(t *testing.T) {

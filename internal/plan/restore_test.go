@@ -195,7 +195,7 @@ func TestAnOperatorMayGetKeyedState(t *testing.T) {
 func TestAFunctionThatCannotBeOpenedHasNoPlan(t *testing.T) {
 	broken := errors.New("broken")
 	g := counts[int64]("count", func(*state.Scope) error { return broken })
-	if _, err := Restoring(compiled(t, g), nil); !errors.Is(err, broken) {
+	if _, err := Compile(g, twoOf); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}
 }

@@ -2,7 +2,6 @@ package keyed
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"slices"
 )
@@ -16,7 +15,7 @@ type changes struct {
 }
 
 // change is an entry: parts of the arena. order is what follows the beginning that all keys share, as far as it
-// goes: it decides most comparisons.
+// goes: it decides most of their order.
 type change struct {
 	order           uint64
 	key, value, end uint32
@@ -66,37 +65,49 @@ func (c *changes) write(w Writer) error {
 
 func (c *changes) key(e change) []byte { return c.arena[e.key:e.value] }
 
-// sort puts the entries into the order of their keys: by eight bytes of each key, digit by digit, and then by
-// comparison where those are the same.
+// sort puts the entries into the order of their keys.
 func (c *changes) sort() {
-	if len(c.entries) == 0 {
+	if cap(c.spare) < len(c.entries) {
+		c.spare = make([]change, len(c.entries))
+	}
+	c.sortRun(c.entries)
+}
+
+// sortRun sorts entries by the first eight bytes in which their keys differ, digit by digit, and then those in which
+// these are the same likewise: keys of one map differ behind all that leads to the map.
+func (c *changes) sortRun(run []change) {
+	if len(run) < fewEntries {
+		slices.SortFunc(run, func(a, b change) int { return bytes.Compare(c.key(a), c.key(b)) })
 		return
 	}
-	shared := c.sharedPrefix()
-	for i := range c.entries {
-		e := &c.entries[i]
+	shared := c.sharedPrefix(run)
+	for i := range run {
+		e := &run[i]
 		var next [8]byte
 		copy(next[:], c.key(*e)[shared:])
 		e.order = binary.BigEndian.Uint64(next[:])
 	}
-	c.sortByOrder()
-	for from := 0; from < len(c.entries); {
+	sortByOrder(run, c.spare)
+	for from := 0; from < len(run); {
 		to := from + 1
-		for to < len(c.entries) && c.entries[to].order == c.entries[from].order {
+		for to < len(run) && run[to].order == run[from].order {
 			to++
 		}
-		if to > from+1 {
-			slices.SortFunc(c.entries[from:to], func(a, b change) int { return bytes.Compare(c.key(a), c.key(b)) })
+		switch same := run[from:to]; {
+		case len(same) == len(run): // a key ends where the others differ
+			slices.SortFunc(run, func(a, b change) int { return bytes.Compare(c.key(a), c.key(b)) })
+		case len(same) > 1:
+			c.sortRun(same)
 		}
 		from = to
 	}
 }
 
 // sharedPrefix is the number of bytes that all keys begin with.
-func (c *changes) sharedPrefix() int {
-	first := c.key(c.entries[0])
+func (c *changes) sharedPrefix(run []change) int {
+	first := c.key(run[0])
 	n := len(first)
-	for _, e := range c.entries[1:] {
+	for _, e := range run[1:] {
 		k := c.key(e)
 		n = min(n, len(k))
 		for i := range n {
@@ -112,23 +123,16 @@ func (c *changes) sharedPrefix() int {
 // fewEntries are sorted by comparison: counting digits would take longer.
 const fewEntries = 64
 
-// sortByOrder is a radix sort from the least digit on. Digits that are the same in all entries cost nothing: of the
-// keys of one group, few differ.
-func (c *changes) sortByOrder() {
-	if len(c.entries) < fewEntries {
-		slices.SortFunc(c.entries, func(a, b change) int { return cmp.Compare(a.order, b.order) })
-		return
-	}
+// sortByOrder is a radix sort from the least digit on, by way of spare. Digits that are the same in all entries cost
+// nothing: of the keys of one group, few differ.
+func sortByOrder(run, spare []change) {
 	var counts [8][256]uint32
-	for _, e := range c.entries {
+	for _, e := range run {
 		for d := range counts {
 			counts[d][byte(e.order>>(8*d))]++
 		}
 	}
-	if cap(c.spare) < len(c.entries) {
-		c.spare = make([]change, len(c.entries))
-	}
-	from, to := c.entries, c.spare[:len(c.entries)]
+	from, to := run, spare[:len(run)]
 	for d := range counts {
 		n := &counts[d]
 		if n[byte(from[0].order>>(8*d))] == uint32(len(from)) {
@@ -146,5 +150,7 @@ func (c *changes) sortByOrder() {
 		}
 		from, to = to, from
 	}
-	c.entries, c.spare = from, to
+	if &from[0] != &run[0] {
+		copy(run, from)
+	}
 }

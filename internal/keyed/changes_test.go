@@ -65,3 +65,23 @@ func keyIn(text string) []byte {
 	}
 	return []byte(text[:bytes.LastIndexByte([]byte(text), '=')])
 }
+
+// Keys of which each is the beginning of the next differ in no byte that all have.
+func TestChangesWhoseKeysDifferInTheirLengthAloneAreInOrder(t *testing.T) {
+	var c changes
+	c.reset(nil)
+	for _, n := range rand.New(rand.NewPCG(1, 1)).Perm(10 * fewEntries) {
+		at := c.begin()
+		c.arena = append(c.arena, make([]byte, n)...)
+		c.add(at, len(c.arena), true)
+	}
+	var w tapeOf
+	if err := c.write(&w); err != nil {
+		t.Fatal(err)
+	}
+	for i, k := range w.keys {
+		if want := string(make([]byte, i)) + " deleted"; k != want {
+			t.Fatalf("change %d has a key of %d bytes", i, len(keyIn(k)))
+		}
+	}
+}

@@ -26,9 +26,11 @@ type directory[K comparable] struct {
 	owner []uint16      // the part of each page
 	marks []marks       // by page
 	used  int           // keys in all parts
-	bytes int64
-	slab  slab[[pageLen]K]
-	words slab[uint64]
+	// version counts the keys that have been put in or taken out.
+	version uint64
+	bytes   int64
+	slab    slab[[pageLen]K]
+	words   slab[uint64]
 	// makeRoom is asked to free slots of a part that has none, before it gets another page.
 	makeRoom func(p int)
 	pinned   []Slot
@@ -116,6 +118,7 @@ func (d *directory[K]) insert(p int, hash uint64, key K, rehash func(K) uint64) 
 	t.place(word(hash, s), hash)
 	t.n++
 	d.used++
+	d.version++
 	return s
 }
 
@@ -191,6 +194,7 @@ func (d *directory[K]) remove(s Slot, hash uint64, rehash func(K) uint64) {
 	t.free = append(t.free, s)
 	t.n--
 	d.used--
+	d.version++
 }
 
 // indexOf is where the word of a slot is, which must be there.

@@ -14,8 +14,18 @@ type entries[E comparable, V any] struct {
 	awaited awaited   // by entry: of removed, and of waiting
 	waiting []*[]Slot // by snapshot: entries whose tombstones it writes
 	onDrop  func(Slot)
+	latest  sought[E]
 	// ownerOf is the owner of an entry that stays while the owner is kept; nil for entries that need not.
 	ownerOf func(e Slot) Slot
+}
+
+// sought is what has come of looking for an entry last: it is often looked for again, to be changed.
+type sought[E comparable] struct {
+	entry E
+	hash  uint64
+	slot  Slot
+	found bool
+	as    uint64 // of this version of the directory, plus one
 }
 
 func newEntries[E comparable, V any](core *core, values *versions[V], hash func(E) uint64) entries[E, V] {
@@ -26,16 +36,21 @@ func newEntries[E comparable, V any](core *core, values *versions[V], hash func(
 
 // find returns the slot of an entry of which something is known: its value, or that it has none.
 func (t *entries[E, V]) find(owner Slot, e E) (Slot, bool) {
-	return t.dir.find(t.core.keys.partOf(owner), t.hash(e), &e)
+	l := &t.latest
+	if l.as == t.dir.version+1 && l.entry == e {
+		return l.slot, l.found
+	}
+	*l = sought[E]{entry: e, hash: t.hash(e), as: t.dir.version + 1}
+	l.slot, l.found = t.dir.find(t.core.keys.partOf(owner), l.hash, &e)
+	return l.slot, l.found
 }
 
 // create finds or makes the slot of an entry; made says that its place in the directory is new.
 func (t *entries[E, V]) create(owner Slot, e E) (s Slot, made bool) {
-	p, h := t.core.keys.partOf(owner), t.hash(e)
-	if s, ok := t.dir.find(p, h, &e); ok {
+	if s, ok := t.find(owner, e); ok {
 		return s, false
 	}
-	return t.dir.insert(p, h, e, t.hash), true
+	return t.dir.insert(t.core.keys.partOf(owner), t.latest.hash, e, t.hash), true
 }
 
 // use marks an entry as used.

@@ -146,6 +146,9 @@ func (l *List[V]) last(s Slot) Slot {
 // and not kept; so rows that are cleared meanwhile may not come. If a row cannot be read, the iteration ends and
 // Failure says why.
 func (l *List[V]) All(s Slot) (iter.Seq[V], error) {
+	if rows, ok := l.small(s); ok {
+		return rows, nil
+	}
 	p, err := l.pieces(s)
 	if err != nil {
 		return nil, err
@@ -153,24 +156,51 @@ func (l *List[V]) All(s Slot) (iter.Seq[V], error) {
 	return p.rows(nil, func(int64) bool { return true }), nil
 }
 
+// small yields the rows of a list that is no more than one chunk, and in memory; most lists are. ok is false for others.
+func (l *List[V]) small(s Slot) (rows iter.Seq[V], ok bool) {
+	m := l.chunks
+	o := m.owner(s)
+	if o.knows != whole || o.head != 0 && m.links[o.head-1].next != 0 {
+		return nil, false
+	}
+	if o.head == 0 || !m.column.has(o.head-1) {
+		return noRows[V], true
+	}
+	c := *m.valueOf(o.head - 1)
+	return func(yield func(V) bool) {
+		err := l.walk(&c, func(v V, _ int64) error {
+			if !yield(v) {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil && err != errEnough {
+			m.core.fail(s, err)
+		}
+	}, true
+}
+
+func noRows[V any](func(V) bool) {}
+
 // walk visits the rows of a chunk, with when they expire, until visit fails.
 func (l *List[V]) walk(c *chunk[V], visit func(v V, until int64) error) error {
 	decode := c.older
 	if decode == nil {
 		decode = l.decode
 	}
-	rest := c.bytes
+	var zero V
+	rest, v := c.bytes, new(V) // one for all rows: it is passed on by address
 	for range c.rows {
 		row, until, next, ok := c.row(rest)
 		if !ok {
 			return base.Errorf(base.Corrupt, "operator %q: state %q: a part of a list ends early",
 				l.chunks.core.Name, l.chunks.name)
 		}
-		var v V
-		if err := decode(row, &v); err != nil {
+		*v = zero
+		if err := decode(row, v); err != nil {
 			return err
 		}
-		if err := visit(v, until); err != nil {
+		if err := visit(*v, until); err != nil {
 			return err
 		}
 		rest = next

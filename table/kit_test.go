@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -209,7 +210,8 @@ func lives[Out any](t testing.TB, rng *rand.Rand, build func(in []keyed) aquifer
 		job := aquifer.NewJob("tables")
 		var in []keyed
 		for i, s := range tapes {
-			all := aquifer.From(job, fmt.Sprint("tape", i), s, aquifer.With[change](aquifer.Parallelism(1)))
+			all := aquifer.From(job, fmt.Sprint("tape", i), s, aquifer.With[change](aquifer.Parallelism(1)), aquifer.EventTime(
+				func(c *change) int64 { return c.Row.N }, 25*time.Millisecond))
 			in = append(in, table.KeyBy(all, itemKey))
 		}
 		aquifer.To(build(in), "out", sink)
@@ -251,6 +253,21 @@ func seeds(t *testing.T, n int, each func(t *testing.T, rng *rand.Rand)) {
 			each(t, rand.New(rand.NewPCG(seed, i)))
 		})
 	}
+}
+
+func wantError(t testing.TB, err error, part string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), part) {
+		t.Errorf("%v, want %q", err, part)
+	}
+}
+
+// withoutTime takes the event times of rows away.
+func withoutTime(s aquifer.Stream[item]) aquifer.Stream[item] {
+	return aquifer.FlatMap(s, func(i *item, out aquifer.Collector[item]) error {
+		out.EmitAt(*i, flow.NoTime)
+		return nil
+	})
 }
 
 // same compares tables.

@@ -15,7 +15,7 @@
 //	}
 //
 // Streams are described first ([From], [Map], [Filter], [FlatMap], [Union], [KeyBy], [Process], [Aggregate],
-// [Reduce], [To]) and run then, by [Main] or [Job.Run]. Mistakes of a description are reported together,
+// [Reduce], [Detect], [To]) and run then, by [Main] or [Job.Run]. Mistakes of a description are reported together,
 // before anything runs.
 //
 // What always holds:

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/file"
 	"github.com/aquifer-stream/aquifer/connector/print"
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/pattern"
 	"github.com/aquifer-stream/aquifer/state"
 	"github.com/aquifer-stream/aquifer/window"
 )
@@ -261,4 +263,33 @@ func ExampleJoin() {
 	}
 	// Output:
 	// 10 of 30 paid for order 1
+}
+
+// A row for each payment that comes within a minute of its order.
+func ExampleDetect() {
+	dir, err := written(map[string]string{"events.ndjson": `{"User": "order 1", "Time": 1000}` + "\n" +
+		`{"User": "payment 1", "Time": 9000}` + "\n" + `{"User": "order 2", "Time": 10000}` + "\n"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	is := func(what string) func(*Event) bool {
+		return func(e *Event) bool { return strings.HasPrefix(e.User, what) }
+	}
+
+	job := aquifer.NewJob("orders")
+	events := aquifer.From(job, "events", file.NDJSON[Event](filepath.Join(dir, "events.ndjson")),
+		aquifer.EventTime(func(e *Event) int64 { return e.Time }, 5*time.Second))
+	byNumber := aquifer.KeyBy(events, func(e *Event) string { return e.User[len(e.User)-1:] })
+	paid := pattern.Begin[Event]("order").Where(is("order")).FollowedBy("payment").Where(is("payment")).Within(time.Minute)
+	found := aquifer.Detect(byNumber, "paid", paid, func(m *pattern.Match[Event]) string {
+		return fmt.Sprintf("%s is paid for after %d ms", m.First("order").User, m.End()-m.Start())
+	})
+	aquifer.To(found, "out", print.To(os.Stdout, func(dst []byte, s *string) []byte { return append(dst, *s...) }))
+	if _, err := job.Run(context.Background(), aquifer.RunOptions{Parallelism: 1}); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// order 1 is paid for after 8000 ms
 }

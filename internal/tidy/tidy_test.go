@@ -43,6 +43,8 @@ var floors = []struct {
 	{"hot tables", []string{"internal/keyed"}},
 	{"keyed state", []string{"state"}},
 	{"windows", []string{"window"}},
+	{"patterns", []string{"pattern"}},
+	{"automata", []string{"internal/nfa"}},
 	{"operators", []string{"internal/operator"}},
 	{"tasks and connectors", []string{"internal/task", "connector/*"}},
 	{"graphs", []string{"internal/plan"}},
@@ -58,7 +60,7 @@ var floors = []struct {
 }
 
 // pure packages are stepped by their caller: they know no time, no I/O and no goroutine.
-var pure = []string{"internal/async", "internal/checkpoint"}
+var pure = []string{"internal/async", "internal/checkpoint", "internal/nfa"}
 
 var impure = []string{"time", "os", "net", "sync", "context", "math/rand", "math/rand/v2", "io/fs"}
 

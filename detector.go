@@ -1,0 +1,163 @@
+package aquifer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/nfa"
+	"github.com/aquifer-stream/aquifer/pattern"
+	"github.com/aquifer-stream/aquifer/state"
+)
+
+// detector finds the matches of a pattern. Its rows wait in the order of their times until the watermark is past them.
+type detector[T, Out any] struct {
+	machine *nfa.Machine[T]
+	shape   string // of the pattern
+	combine func(*pattern.Match[T]) Out
+	late    *atomic.Int64 // counts rows; nil in an instance that only serves to plan
+	wanted  wanted
+
+	waiting state.Map[int64, []T] // by event time
+	runs    state.Value[nfa.Runs]
+	rows    state.Map[int64, nfa.Row[T]]
+	nodes   state.Map[int64, nfa.Node]
+}
+
+// wanted says which side outputs there are.
+type wanted struct{ late, timedOut bool }
+
+// detectors returns what makes the detectors of a pattern.
+func detectors[T, Out any](
+	p pattern.Pattern[T], combine func(*pattern.Match[T]) Out, w wanted,
+) func(late *atomic.Int64) *detector[T, Out] {
+	machine := nfa.Compile(p)
+	return func(late *atomic.Int64) *detector[T, Out] {
+		return &detector[T, Out]{machine: machine, shape: p.String(), combine: combine, late: late, wanted: w}
+	}
+}
+
+// Open declares what waits, and what has been matched: of another pattern that would be misread, so it is state of
+// another name.
+func (d *detector[T, Out]) Open(s *state.Scope) (err error) {
+	if d.waiting, err = state.NewMap[int64, []T](s, "waiting"); err != nil {
+		return err
+	}
+	if d.runs, err = state.NewValue[nfa.Runs](s, "partial matches of "+d.shape); err != nil {
+		return err
+	}
+	if d.rows, err = state.NewMap[int64, nfa.Row[T]](s, "rows of "+d.shape); err != nil {
+		return err
+	}
+	d.nodes, err = state.NewMap[int64, nfa.Node](s, "nodes of "+d.shape)
+	return err
+}
+
+var errNoOrder = errors.New("a row without event time has no place among others: give the source an EventTime")
+
+// Process lets a row wait for its turn.
+func (d *detector[T, Out]) Process(ctx *Context, row *T, out Collector[detected[T, Out]]) error {
+	if ctx.Time == flow.NoTime {
+		return errNoOrder
+	}
+	runs, begun, err := d.runs.Get(ctx)
+	if err != nil {
+		return err
+	}
+	// After a restore watermarks begin anew, but a key does not go back behind what it has looked at.
+	if ctx.Time < ctx.Watermark || begun && ctx.Time < runs.Time {
+		d.dropLate(*row, out)
+		return nil
+	}
+	rows, _, err := d.waiting.Get(ctx, ctx.Time)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.waiting.Set(ctx, ctx.Time, append(slices.Clip(rows), *row)), ctx.RegisterEventTimer(ctx.Time+1))
+}
+
+// dropLate counts a row that comes late, and sends it aside if it is wanted.
+func (d *detector[T, Out]) dropLate(row T, out Collector[detected[T, Out]]) {
+	d.late.Add(1)
+	if d.wanted.late {
+		out.Emit(detected[T, Out]{late: &row})
+	}
+}
+
+// OnTimer looks at the rows of the time that has just passed, and ends what has no more time.
+func (d *detector[T, Out]) OnTimer(ctx *Context, _ Timer, out Collector[detected[T, Out]]) error {
+	runs, begun, err := d.runs.Get(ctx)
+	if err != nil {
+		return err
+	}
+	rows, waiting, err := d.waiting.Get(ctx, ctx.Time-1)
+	if err != nil || !waiting && !begun {
+		return err
+	}
+	buffer, found := &detectBuffer[T]{ctx, d.rows, d.nodes}, &detections[T, Out]{out, d}
+	for i := range rows {
+		if err := d.machine.Step(&runs, buffer, &rows[i], ctx.Time-1, found); err != nil {
+			return err
+		}
+	}
+	if err := d.machine.Advance(&runs, buffer, ctx.Time, found); err != nil {
+		return err
+	}
+	if waiting {
+		err = d.waiting.Remove(ctx, ctx.Time-1)
+	}
+	return errors.Join(err, d.keep(ctx, runs))
+}
+
+// keep keeps what has been matched, and sees to it that its end is noticed.
+func (d *detector[T, Out]) keep(ctx *Context, runs nfa.Runs) error {
+	if runs.Empty() {
+		return d.runs.Clear(ctx)
+	}
+	err := d.runs.Set(ctx, runs)
+	if at, ok := d.machine.Deadline(&runs); ok {
+		err = errors.Join(err, ctx.RegisterEventTimer(at))
+	}
+	return err
+}
+
+// detections emits what a machine finds.
+type detections[T, Out any] struct {
+	out      Collector[detected[T, Out]]
+	detector *detector[T, Out]
+}
+
+func (d *detections[T, Out]) Match(m *pattern.Match[T], at int64) {
+	d.out.EmitAt(detected[T, Out]{match: d.detector.combine(m)}, at)
+}
+
+func (d *detections[T, Out]) TimedOut(m *pattern.Match[T], at int64) {
+	if d.detector.wanted.timedOut {
+		d.out.EmitAt(detected[T, Out]{timedOut: m}, at)
+	}
+}
+
+// detectBuffer is the shared buffer of a key.
+type detectBuffer[T any] struct {
+	ctx   *Context
+	rows  state.Map[int64, nfa.Row[T]]
+	nodes state.Map[int64, nfa.Node]
+}
+
+func (b *detectBuffer[T]) Row(n int64) (nfa.Row[T], error)      { return there(b.ctx, b.rows, "row", n) }
+func (b *detectBuffer[T]) SetRow(n int64, r nfa.Row[T]) error   { return b.rows.Set(b.ctx, n, r) }
+func (b *detectBuffer[T]) RemoveRow(n int64) error              { return b.rows.Remove(b.ctx, n) }
+func (b *detectBuffer[T]) Node(n int64) (nfa.Node, error)       { return there(b.ctx, b.nodes, "node", n) }
+func (b *detectBuffer[T]) SetNode(n int64, node nfa.Node) error { return b.nodes.Set(b.ctx, n, node) }
+func (b *detectBuffer[T]) RemoveNode(n int64) error             { return b.nodes.Remove(b.ctx, n) }
+
+// there returns what must be in the buffer.
+func there[V any](ctx *Context, m state.Map[int64, V], what string, n int64) (V, error) {
+	v, ok, err := m.Get(ctx, n)
+	if err == nil && !ok {
+		err = fmt.Errorf("%s %d of a partial match is not in the state", what, n)
+	}
+	return v, err
+}

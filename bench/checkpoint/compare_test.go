@@ -59,7 +59,19 @@ func TestARestoreIsFlatByRatioOrByDifference(t *testing.T) {
 		small, large float64
 		ok           bool
 	}{{1, 1.2, true}, {1, 1.21, false}, {0.01, 0.05, true}, {0.01, 0.07, false}} {
-		if g := flat("x", c.small, c.large); g.OK != c.ok {
+		if g := comesBack("x", c.small, c.large); g.OK != c.ok {
+			t.Errorf("%+v: %+v", c, g)
+		}
+	}
+}
+
+func TestAPauseIsFlatByRatioOrByAFewMicroseconds(t *testing.T) {
+	for _, c := range []struct {
+		small, large float64
+		ok           bool
+	}{{6e-6, 7.5e-6, true}, {6e-6, 54e-6, true}, {6e-6, 57e-6, false}, {1e-3, 1.09e-3, true}, {1e-3, 1.2e-3, false}} {
+		s := Scale{Rows: []Row{{MedianPauseS: c.small}, {MedianPauseS: c.large}}}
+		if g := s.compare()[1]; g.OK != c.ok || math.Abs(g.Value-c.large/c.small) > 1e-9 {
 			t.Errorf("%+v: %+v", c, g)
 		}
 	}

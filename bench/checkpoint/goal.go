@@ -25,6 +25,13 @@ func atLeast(part, what string, value, wanted float64) Goal {
 	return Goal{Part: part, What: what, Value: value, Wanted: wanted, AtLeast: true, OK: value >= wanted}
 }
 
+// flat is the goal that a time does not grow with the state: by a ratio, or by less than as many seconds as leeway.
+func flat(part, what string, small, large, most, leeway float64) Goal {
+	g := atMost(part, what, ratio(large, small), most)
+	g.OK = g.OK || large-small < leeway
+	return g
+}
+
 // verdict is what a person reads about the goal.
 func (g Goal) verdict() string {
 	sign, verdict := "≤", "ok"

@@ -76,18 +76,16 @@ func (r *Restores) compare() (goals []Goal) {
 	for i, small := range r.Rows[:parallelisms] {
 		large := r.Rows[len(r.Rows)-parallelisms+i]
 		goals = append(goals,
-			flat(fmt.Sprintf("time to the first record with the largest state by that with the smallest, %d → %d",
+			comesBack(fmt.Sprintf("time to the first record with the largest state by that with the smallest, %d → %d",
 				large.From, large.To), small.FirstS, large.FirstS),
-			flat(fmt.Sprintf("time to full speed, likewise, %d → %d", large.From, large.To), small.FullS, large.FullS))
+			comesBack(fmt.Sprintf("time to full speed, likewise, %d → %d", large.From, large.To), small.FullS, large.FullS))
 	}
 	return goals
 }
 
-// flat is the goal that a time does not grow with the state.
-func flat(what string, small, large float64) Goal {
-	g := atMost(Restore, what, ratio(large, small), mostRestore)
-	g.OK = g.OK || large-small < leeway
-	return g
+// comesBack is the goal that a time until a job is back does not grow with the state.
+func comesBack(what string, small, large float64) Goal {
+	return flat(Restore, what, small, large, mostRestore, leeway)
 }
 
 func (r *Restores) print(w io.Writer) {

@@ -154,3 +154,40 @@ func lookupOf(b *testing.B, s *Store[int64], slots []Slot) func(func(int) int64)
 		s.Touch(slots)
 	}
 }
+
+// BenchmarkWriteSpread writes as many changes of a large state as of a small one, each far from the next.
+func BenchmarkWriteSpread(b *testing.B) {
+	const changes = 48 * batchLen
+	for _, keys := range []int64{250_000, 10_000_000} {
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			s, _ := NewStore[int64](Config{MaxParallelism: 256, Groups: base.KeyGroupRange{End: 256}})
+			c, _ := NewColumn[int64](s, "value")
+			update, at := updater(b, s, c), int64(0)
+			for k := int64(0); k < keys; k += batchLen {
+				update(func(i int) int64 { return k + int64(i) })
+			}
+			var d discarder
+			write := func() {
+				f := s.Freeze()
+				if err := f.WriteTo(&d); err != nil {
+					b.Fatal(err)
+				}
+				f.Done()
+			}
+			write()
+			var took time.Duration
+			for b.Loop() {
+				for range changes / batchLen {
+					update(func(int) int64 {
+						at = (at + 6_180_339_887) % keys
+						return at
+					})
+				}
+				begin := time.Now()
+				write()
+				took += time.Since(begin)
+			}
+			b.ReportMetric(float64(took.Nanoseconds())/float64(b.N)/changes, "ns/entry")
+		})
+	}
+}

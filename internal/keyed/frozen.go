@@ -145,31 +145,6 @@ func takeOrdered(src []byte) (n int64, rest []byte, err error) {
 	return int64(binary.BigEndian.Uint64(src) ^ 1<<63), src[8:], nil
 }
 
-// byPart orders the pages of a snapshot by the key group that they belong to, and steps through them.
-type byPart[V any] struct {
-	*frozenPages[V]
-	order []int // of pages
-	part  []uint16
-	next  int
-}
-
-func newByPart[V any](f *frozenPages[V], owners []uint16) byPart[V] {
-	b := byPart[V]{frozenPages: f}
-	for n := range f.pages { // whose other fields may be changing
-		b.order = append(b.order, n)
-		b.part = append(b.part, owners[f.pages[n].index])
-	}
-	slices.SortFunc(b.order, func(x, y int) int { return int(b.part[x]) - int(b.part[y]) })
-	return b
-}
-
-// visit yields the changed slots of a part.
-func (b *byPart[V]) visit(part int, yield func(s Slot, v *V)) {
-	for ; b.next < len(b.order) && int(b.part[b.order[b.next]]) == part; b.next++ {
-		b.entries(b.order[b.next], yield)
-	}
-}
-
 // frozenColumn are the changes of a value state.
 type frozenColumn[V any] struct {
 	*frozenPages[V]
@@ -190,7 +165,7 @@ func (f *frozenColumn[V]) gather(part int, into *changes) {
 // each yields the changed slots of a part.
 func (f *frozenColumn[V]) each(part int, yield func(s Slot, v *V)) {
 	if f.sorted == nil {
-		b := newByPart(f.frozenPages, f.owners)
+		b := newByPart(f.frozenPages, f.owners, f.appendKey)
 		f.sorted = &b
 	}
 	f.sorted.visit(part, yield)

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"slices"
 	"sync"
+	"unsafe"
 )
 
 // frozenPages are the changed pages of a column as of a freeze. One goroutine reads them, page by page, while the
@@ -18,6 +19,7 @@ type frozenPages[V any] struct {
 	mu      sync.Mutex // of pages
 	pages   []frozenPage[V]
 	scratch []V // of the reader
+	touched uint64
 }
 
 // frozenPage is one page of a snapshot.
@@ -82,6 +84,31 @@ func (f *frozenPages[V]) take(p *frozenPage[V], into []V) []V {
 	}
 	p.live = nil
 	return into
+}
+
+// firstOf appends the first changed slots of pages, and reads from their values.
+func (f *frozenPages[V]) firstOf(pages []uint32, slots []Slot) []Slot {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range pages {
+		if p := &f.pages[n]; p.live != nil {
+			f.touched += p.live.dirty[0] + p.present[0]
+		}
+	}
+	for _, n := range pages {
+		p, left := &f.pages[n], touchedChanges
+		if p.live == nil {
+			continue // a copy of its values has just been made
+		}
+		for s := range p.live.dirty.all {
+			f.touched += uint64(*(*byte)(unsafe.Pointer(&p.live.vals[s])))
+			slots = append(slots, Slot(p.index)<<pageBits+s)
+			if left--; left == 0 {
+				break
+			}
+		}
+	}
+	return slots
 }
 
 // entries yields the changed slots of one page with their values; nil for one that was cleared. It is called

@@ -247,7 +247,7 @@ func (f *frozenSum[A]) owner(p partID) int { return int(f.owners[p.slot>>pageBit
 
 func (f *frozenSum[A]) gather(part int, into *changes) {
 	if f.sorted == nil {
-		b := newByPart(f.frozenPages, f.owners)
+		b := newByPart(f.frozenPages, f.owners, f.appendKey)
 		f.sorted = &b
 		slices.SortFunc(f.gone, func(a, b partID) int { return f.owner(a) - f.owner(b) })
 	}

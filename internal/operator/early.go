@@ -23,6 +23,9 @@ const (
 	lateChanges = time.Second
 	// firstPerMiB is the guess before anything has been written.
 	firstPerMiB = 10 * time.Millisecond
+	// imminent is so near to a barrier that what it finds is better written once: each table has to become durable. A
+	// barrier that was due such a time ago may be on its way.
+	imminent = 100 * time.Millisecond
 )
 
 // due says whether to begin to write what has changed. Meanwhile more changes, and so on: what is left becomes
@@ -32,7 +35,7 @@ func (p *earlyPace) due(now time.Time, dirty int64) bool {
 		return false
 	}
 	barrier := p.expected()
-	if barrier.IsZero() {
+	if barrier.IsZero() || barrier.Sub(now).Abs() < imminent {
 		return false
 	}
 	p.mu.Lock()

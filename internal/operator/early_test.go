@@ -55,6 +55,27 @@ func TestABarrierFindsTheChangesOfASecondWhateverTheInterval(t *testing.T) {
 	}
 }
 
+func TestNothingIsWrittenEarlyWhenTheBarrierIsAboutToCome(t *testing.T) {
+	begin := time.Unix(1000, 0)
+	for _, c := range []struct {
+		barrier, now time.Duration
+		due          bool
+	}{
+		{time.Second, time.Second, false},
+		{time.Second, 1020 * time.Millisecond, false}, // it may be on its way
+		{time.Second, 1200 * time.Millisecond, true},  // it does not come
+		{1050 * time.Millisecond, time.Second, false},
+		{1200 * time.Millisecond, time.Second, true},
+		{10 * time.Second, 9950 * time.Millisecond, false},
+	} {
+		p := newEarlyPace(func() time.Time { return begin.Add(c.barrier) })
+		p.took(begin)
+		if got := p.due(begin.Add(c.now), 4*earlyBytes); got != c.due {
+			t.Errorf("%v after the last snapshot, with the barrier at %v: %v, want %v", c.now, c.barrier, got, c.due)
+		}
+	}
+}
+
 func TestNothingIsWrittenEarlyForAShortIntervalFewChangesOrNoBarrier(t *testing.T) {
 	begin := time.Unix(1000, 0)
 	if early, _, _ := anInterval(newEarlyPace(nil), begin, time.Second, 100e6, 100e6); early > 0 {

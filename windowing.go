@@ -89,10 +89,13 @@ func WithWindow[T any](options ...Option) WindowOption[T] {
 
 // Aggregate sums up the rows of each key in each window. The name is the identity of its state in checkpoints.
 // A row of the result is emitted when the window is complete, and again for rows that come late but within
-// the allowed lateness.
+// the allowed lateness; or when the window's [window.Trigger] says.
 func Aggregate[K comparable, T, A, R any](
 	s KeyedStream[K, T], name string, w window.Window, agg Aggregator[T, A, R], options ...WindowOption[T],
 ) Stream[Windowed[K, R]] {
+	if !w.IsPlain() {
+		return aggregateTriggered(s, name, w, agg, options)
+	}
 	var settings windowSettings[T]
 	for _, o := range options {
 		o(&settings)
@@ -122,6 +125,17 @@ func Aggregate[K comparable, T, A, R any](
 		return operator.NewSliceWindows(env, next, late, s.key, w, agg)
 	}
 	return output[Windowed[K, R]](s.job, n, 0)
+}
+
+// aggregateTriggered is Aggregate for windows with a trigger of their own. They keep an accumulator for each part.
+func aggregateTriggered[K comparable, T, A, R any](
+	s KeyedStream[K, T], name string, w window.Window, agg Aggregator[T, A, R], options []WindowOption[T],
+) Stream[Windowed[K, R]] {
+	out, mistake := windows(s, name, w, options, func() windowContents[K, T, Windowed[K, R]] {
+		return &sumContents[K, T, A, R]{agg: agg}
+	})
+	mistake(checkWindow(w, agg))
+	return out
 }
 
 // checkWindow finds mistakes in the description of windows.

@@ -94,3 +94,21 @@ func ExampleSession() {
 	// ann from second 5 to 125: 3
 	// ann from second 170 to 230: 1
 }
+
+// A count of all clicks of the minute so far, whenever there have been two more, and the final one.
+func ExampleWindow_Trigger() {
+	check(count(window.Session(time.Minute).Trigger(window.Trigger{EventTime: true, Count: 2})))
+	// Output:
+	// ann from second 5 to 110: 2
+	// ann from second 5 to 125: 3
+	// ann from second 170 to 230: 1
+}
+
+// A window that never ends has to be told when to fire.
+func ExampleGlobal() {
+	fmt.Println(window.Global().Validate())
+	fmt.Println(window.Global().Trigger(window.Trigger{Count: 10, Purging: true}).Validate())
+	// Output:
+	// a global window never ends: give it a Trigger; one of EventTime fires when bounded input ends
+	// <nil>
+}

@@ -9,6 +9,8 @@ import (
 type Window struct {
 	kind                              kind
 	size, slide, gap, offset, allowed time.Duration
+	trigger                           Trigger
+	triggered                         bool // a trigger has been set
 }
 
 type kind uint8
@@ -17,6 +19,7 @@ const (
 	none kind = iota
 	fixed
 	session
+	global
 )
 
 // Tumbling returns windows of a size, one after the other.
@@ -28,12 +31,18 @@ func Sliding(size, slide time.Duration) Window { return Window{kind: fixed, size
 // Session returns windows that end when a key has had no row for longer than the gap.
 func Session(gap time.Duration) Window { return Window{kind: session, gap: gap} }
 
+// Global returns the one window that holds all rows of a key and never ends. It needs a [Trigger].
+func Global() Window { return Window{kind: global} }
+
 // AllowedLateness keeps windows for that long after their ends: a row that comes late within it is counted,
 // and the window's result is emitted again.
 func (w Window) AllowedLateness(d time.Duration) Window { w.allowed = d; return w }
 
 // Offset moves the beginning of tumbling and sliding windows: by default one begins at 1970-01-01 00:00 UTC.
 func (w Window) Offset(d time.Duration) Window { w.offset = d; return w }
+
+// Trigger says when windows fire, instead of when they are complete.
+func (w Window) Trigger(t Trigger) Window { w.trigger, w.triggered = t, true; return w }
 
 // Validate says what is wrong with the description.
 func (w Window) Validate() error {
@@ -54,7 +63,7 @@ func (w Window) Validate() error {
 	}
 	switch {
 	case w.kind == none:
-		return fmt.Errorf("no window is described: use Tumbling, Sliding or Session")
+		return fmt.Errorf("no window is described: use Tumbling, Sliding, Session or Global")
 	case w.allowed < 0:
 		return fmt.Errorf("the window's allowed lateness is %v: it must not be negative", w.allowed)
 	case w.slide > w.size:
@@ -62,12 +71,32 @@ func (w Window) Validate() error {
 			"filter them out instead", w.slide, w.size)
 	case w.kind == session && w.offset != 0:
 		return fmt.Errorf("sessions have no offset")
+	case w.kind == global && (w.offset != 0 || w.allowed != 0):
+		return fmt.Errorf("a global window has neither an offset nor lateness")
+	case w.kind == global && !w.triggered:
+		return fmt.Errorf("a global window never ends: give it a Trigger; one of EventTime fires when bounded input ends")
+	case w.kind == global && w.trigger.ProcessingTime:
+		return fmt.Errorf("a global window never ends, so no clock comes to its end: use ContinuousProcessingTime")
 	}
-	return nil
+	return w.Triggered().validate()
 }
 
 // IsSession tells session windows from tumbling and sliding ones.
 func (w Window) IsSession() bool { return w.kind == session }
+
+// IsGlobal tells the window that never ends from others.
+func (w Window) IsGlobal() bool { return w.kind == global }
+
+// Triggered is the trigger of the windows: the one that was set, or the default.
+func (w Window) Triggered() Trigger {
+	if w.triggered {
+		return w.trigger
+	}
+	return Trigger{EventTime: true}
+}
+
+// IsPlain reports whether windows end and fire when they are complete, and that is all.
+func (w Window) IsPlain() bool { return w.kind != global && w.Triggered() == Trigger{EventTime: true} }
 
 // Gap is the gap of a session in milliseconds.
 func (w Window) Gap() int64 { return w.gap.Milliseconds() }

@@ -20,7 +20,7 @@ func TestAnInvalidWindowSaysWhatIsWrong(t *testing.T) {
 		w    Window
 		want string
 	}{
-		{Window{}, "no window is described: use Tumbling, Sliding or Session"},
+		{Window{}, "no window is described: use Tumbling, Sliding, Session or Global"},
 		{Tumbling(0), "the window's size is 0s: it must be positive"},
 		{Sliding(time.Second, -1), "the window's slide is -1ns: it must be positive"},
 		{Session(0), "the window's gap is 0s: it must be positive"},

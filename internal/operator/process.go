@@ -115,11 +115,16 @@ func newProcess[K comparable, In, Out any](
 	return p, nil
 }
 
-// Open declares the function's state and restores it.
+// Open declares the function's state and restores it, and the event time that it belongs to: what was late before is
+// late afterwards.
 func (p *Process[K, In, Out]) Open() (err error) {
 	p.home = here()
 	if p.timers, err = declare(p.state, p.fn); err != nil {
 		return err
+	}
+	if r := p.env.Restored; r != nil {
+		p.last = r.Watermark()
+		p.arrived = p.last
 	}
 	p.state.beginAging()
 	return p.state.restore()
@@ -133,10 +138,10 @@ func (p *Process[K, In, Out]) Batch(b *flow.Batch[In]) error {
 	return p.run()
 }
 
-// Watermark comes to an end when all rows before it have, and the timers that it makes due.
+// Watermark comes to an end when all rows before it have, and the timers that it makes due. Event time does not go back.
 func (p *Process[K, In, Out]) Watermark(t int64) error {
-	p.arrived = t
-	return p.happens(milestone{watermark: t})
+	p.arrived = max(t, p.arrived)
+	return p.happens(milestone{watermark: p.arrived})
 }
 
 // Idle keeps its place among the rows.

@@ -42,9 +42,10 @@ func ProcessBroadcast[K comparable, In, B, Out any](
 		inputs = append(inputs, e)
 	}
 	n := s.job.addNode("process-broadcast", name, inputs, options)
-	n.Outputs = []operator.RowType{operator.RowTypeOf[Out]()}
+	functionOutputs[Out](s.job, n)
 	n.Keyed = operator.PlanBroadcast[K](n.Name, plain)
 	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
+		connectSides(n, env, out)
 		return operator.NewProcessBroadcast(env, operator.As[Out](out[0]), s.key, newFunc())
 	}
 	return output[Out](s.job, n, 0)

@@ -56,9 +56,10 @@ func CoProcess[K comparable, L, R, Out any](
 ) Stream[Out] {
 	plain := func() operator.CoProcessFunc[L, R, Out] { return newFunc() }
 	n := c.left.job.addNode("co-process", name, c.edges(), options)
-	n.Outputs = []operator.RowType{operator.RowTypeOf[Out]()}
+	functionOutputs[Out](c.left.job, n)
 	n.Keyed = operator.PlanCoProcess[K](n.Name, plain)
 	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
+		connectSides(n, env, out)
 		return operator.NewCoProcess(env, operator.As[Out](out[0]), c.left.key, c.right.key, newFunc())
 	}
 	return output[Out](c.left.job, n, 0)

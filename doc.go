@@ -14,8 +14,8 @@
 //		})
 //	}
 //
-// Streams are described first ([From], [Map], [Filter], [FlatMap], [Union], [KeyBy], [Process], [Aggregate],
-// [Reduce], [ProcessWindow], [Over], [Detect], [To]) and run then, by [Main] or [Job.Run]. Mistakes of a
+// Streams are described first ([From], [Map], [Filter], [FlatMap], [Union], [KeyBy], [Process], [Async],
+// [Aggregate], [Reduce], [ProcessWindow], [Over], [Detect], [To]) and run then, by [Main] or [Job.Run]. Mistakes of a
 // description are reported together, before anything runs.
 //
 // What always holds:

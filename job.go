@@ -58,6 +58,9 @@ func (j *Job) addNode(kind, name string, inputs []plan.Edge, options []Option) *
 	for _, o := range options {
 		o(n)
 	}
+	if kind, ok := sideless[kind]; ok && len(n.Sides) > 0 {
+		j.graph.Mistake(fmt.Errorf("operator %q is %s, which cannot emit to side outputs: leave out SideOutput", n.Name, kind))
+	}
 	return j.graph.Add(n)
 }
 

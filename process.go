@@ -62,9 +62,10 @@ func Process[K comparable, In, Out any](
 ) Stream[Out] {
 	plain := func() operator.ProcessFunc[In, Out] { return newFunc() }
 	n := s.job.addNode("process", name, s.edges(operator.Hash, s.hasher), options)
-	n.Outputs = []operator.RowType{operator.RowTypeOf[Out]()}
+	functionOutputs[Out](s.job, n)
 	n.Keyed = operator.PlanProcess[K](n.Name, plain)
 	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
+		connectSides(n, env, out)
 		return operator.NewProcess(env, operator.As[Out](out[0]), s.key, newFunc())
 	}
 	return output[Out](s.job, n, 0)
@@ -83,8 +84,9 @@ func ProcessUnkeyed[In, Out any](
 	s Stream[In], name string, newFunc func() UnkeyedFunc[In, Out], options ...Option,
 ) Stream[Out] {
 	n := s.job.addNode("process", name, s.edges(operator.Forward, nil), options)
-	n.Outputs = []operator.RowType{operator.RowTypeOf[Out]()}
+	functionOutputs[Out](s.job, n)
 	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
+		connectSides(n, env, out)
 		return operator.NewUnkeyed(env, operator.As[Out](out[0]), newFunc()), nil
 	}
 	return output[Out](s.job, n, 0)

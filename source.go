@@ -80,26 +80,3 @@ func From[T any](job *Job, name string, source flow.Source[T], options ...Source
 	}
 	return output[T](job, n, 0)
 }
-
-// Side is a second output of an operator, for rows that do not belong in the main one: late rows, or
-// records that cannot be decoded.
-type Side[T any] struct {
-	name   string
-	stream Stream[T]
-}
-
-// NewSide returns a side output to be named when an operator is added. The name is for messages.
-func NewSide[T any](name string) *Side[T] { return &Side[T]{name: name} }
-
-// attach makes the side an output of the node.
-func (s *Side[T]) attach(job *Job, n *plan.Node) {
-	if s.stream.job != nil {
-		job.graph.Mistake(plan.SideUsedTwice(s.name))
-		return
-	}
-	n.Outputs = append(n.Outputs, operator.RowTypeOf[T]())
-	s.stream = output[T](job, n, len(n.Outputs)-1)
-}
-
-// Stream returns the rows of the side output, once an operator that fills it has been added.
-func (s *Side[T]) Stream() Stream[T] { return s.stream }

@@ -251,6 +251,7 @@ var topologies = map[string]topology{
 	"mixed exchanges":        {build: mixed, sources: 2, copies: 1},
 	"broadcast":              {build: announced, sources: 1, copies: 1, more: announcements},
 	"two inputs":             {build: twoInputs, sources: 2, copies: 1, more: meetings},
+	"an outside service":     {build: consults, sources: 2, copies: 1},
 	"windows beside a union": {build: besides, sources: 2, copies: 1, more: windowRows, timed: true},
 }
 
@@ -431,6 +432,15 @@ func announcements(s *shape) (all []int64) {
 		all = append(all, windowRow(key, 0, 2*s.source.end))
 	}
 	return all
+}
+
+// consults has functions that wait for an outside service, in order and as it answers, on both sides of an exchange.
+func consults(s *shape, job *Job) {
+	call := func(_ context.Context, n *int64) ([]int64, error) { return []int64{*n}, ask(s.step) }
+	a := Async(s.from(job, 0), "ask", call, AsyncCapacity(3))
+	b := Async(s.from(job, 1), "ask-also", call, AsyncCapacity(20), AsyncUnordered(),
+		WithAsync(Parallelism(s.parallelism+1)))
+	s.show(Map(s.check(s.give(Union(a, b), "give", false), "check"), number))
 }
 
 // besides has windows and a function over the same stream, whose rows come together.

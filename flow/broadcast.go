@@ -13,11 +13,12 @@ type BroadcastContext struct {
 	Watermark int64
 
 	active bool
+	sides  SidesOf
 }
 
-// NewBroadcastContext returns a context for the engine to enter and leave.
-func NewBroadcastContext(ctx context.Context) *BroadcastContext {
-	return &BroadcastContext{Context: ctx, Time: NoTime, Watermark: NoTime}
+// NewBroadcastContext returns a context for the engine to enter and leave. sides may be nil for none.
+func NewBroadcastContext(ctx context.Context, sides SidesOf) *BroadcastContext {
+	return &BroadcastContext{Context: ctx, Time: NoTime, Watermark: NoTime, sides: sides}
 }
 
 // Enter makes the context that of a record. It is for the engine.

@@ -51,6 +51,7 @@ type Engine interface {
 	CancelProcessingTimer(slot uint32, time int64) error
 	// ProcessingTime is the machine's time in milliseconds.
 	ProcessingTime() int64
+	SidesOf
 }
 
 // NewContext returns a context for the engine to enter and leave.

@@ -76,6 +76,7 @@ func (d *desk) RegisterEventTimer(s uint32, t int64) error      { return d.note(
 func (d *desk) RegisterProcessingTimer(s uint32, t int64) error { return d.note("clock", s, t) }
 func (d *desk) CancelEventTimer(s uint32, t int64) error        { return d.note("no event", s, t) }
 func (d *desk) CancelProcessingTimer(s uint32, t int64) error   { return d.note("no clock", s, t) }
+func (d *desk) Side(any) any                                    { return nil }
 func (d *desk) ProcessingTime() int64                           { return 42 }
 
 // timers are the four things to do with a timer.

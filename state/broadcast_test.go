@@ -13,7 +13,7 @@ import (
 func TestABroadcastStateIsReadWithoutAContextAndChangedWithItsOwn(t *testing.T) {
 	d := newDesk(t)
 	b := must(NewBroadcast[string, int64](d.scope, "rules"))
-	ctx := flow.NewBroadcastContext(context.Background())
+	ctx := flow.NewBroadcastContext(context.Background(), nil)
 	if err := b.Set(ctx, "a", 1); !errors.Is(err, flow.ErrOutsideCall) {
 		t.Errorf("before the call: %v", err)
 	}

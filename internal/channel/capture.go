@@ -183,6 +183,9 @@ func (g *Gate) hurry() {
 	if !b.Overtake.IsZero() {
 		g.urgency.By(b.Overtake)
 	}
+	if g.patience >= 0 && !b.Drains {
+		g.urgency.By(time.Now().Add(g.patience))
+	}
 	if b.Above > 0 && !g.urgency.Is() && g.queued() > b.Above {
 		g.urgency.By(time.Now())
 	}

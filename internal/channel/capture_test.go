@@ -156,6 +156,33 @@ func TestABarrierThatAlignsInTimeOvertakesNothing(t *testing.T) {
 	})
 }
 
+func TestAHastyGateWaitsForNoBarrierLongerThanItsPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(from(2), 8, same)
+		g.Hasten(time.Second)
+		plain := Control()
+		plain.Barrier = &Barrier{Checkpoint: 1}
+		send(t, g, 0, batch("a"), plain)
+		expect(t, g, "a")
+		<-time.After(time.Second - 1)
+		expect(t, g, "")
+		<-time.After(1)
+		synctest.Wait()
+		c := captures(t, g, 1)
+		send(t, g, 1, batch("b"), plain)
+		wantCaptured(t, c, true, " / b")
+		expect(t, g, "b")
+		draining := Control()
+		draining.Barrier = &Barrier{Checkpoint: 2, Drains: true}
+		send(t, g, 0, draining)
+		<-time.After(time.Hour)
+		synctest.Wait()
+		expect(t, g, "")
+		send(t, g, 1, batch("c"), draining)
+		expect(t, g, "c |2|")
+	})
+}
+
 // barrierAbove is a barrier that waits behind so many bytes.
 func barrierAbove(id uint64, bytes int64) Message {
 	m := Control()

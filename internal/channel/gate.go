@@ -30,6 +30,8 @@ type Gate struct {
 	wake   chan struct{} // holds a token when there may be something to receive
 	rows   Rows
 
+	// patience is how long a barrier is waited for at most, if it may leave rows in flight; negative for as long as it says.
+	patience time.Duration
 	// urgency is begun when a barrier has to overtake. Senders of the receiver's own rows look at it too.
 	urgency Urgency
 
@@ -77,9 +79,9 @@ type Origin struct {
 func NewGate(origins []Origin, credit int, rows Rows) *Gate {
 	channels := len(origins)
 	g := &Gate{
-		credit:  credit,
-		wake:    make(chan struct{}, 1),
-		rows:    rows,
+		credit: credit,
+		wake:   make(chan struct{}, 1),
+		rows:   rows, patience: -1,
 		queues:  make([]queue, channels),
 		state:   make([]Line, channels),
 		current: progress{watermark: flow.NoTime},
@@ -90,6 +92,10 @@ func NewGate(origins []Origin, credit int, rows Rows) *Gate {
 	}
 	return g
 }
+
+// Hasten bounds how long a barrier that does not drain waits for what is queued in front of it, whatever it says itself. It
+// is called before anything is sent.
+func (g *Gate) Hasten(patience time.Duration) { g.patience = patience }
 
 // Channels is the number of channels.
 func (g *Gate) Channels() int { return len(g.queues) }

@@ -12,6 +12,8 @@ type Barrier struct {
 	Checkpoint uint64
 	// Last is set when nothing follows: the task ends after its snapshot.
 	Last bool
+	// Drains is set when no operator may leave rows in flight to its snapshot.
+	Drains bool
 	// Overtake is from when on the barrier does not wait for what is queued before it; the zero time for never.
 	Overtake time.Time
 	// Above is how many bytes may be queued in front of a receiver for the barrier to wait there; with more it overtakes

@@ -211,11 +211,12 @@ func (a *attempt) act(ctx context.Context, action checkpoint.Action) {
 	}
 }
 
-// barrier is that of a checkpoint. A last one overtakes nothing: the job ends with it. That of a savepoint does not
-// either: other programs may have other rows.
+// barrier is that of a checkpoint. A last one overtakes nothing and leaves nothing in flight: the job ends with it. That of
+// a savepoint does not either: other programs may have other rows.
 func (a *attempt) barrier(b checkpoint.Begin) channel.Barrier {
 	barrier := channel.Barrier{Checkpoint: b.Checkpoint, Last: b.Reason.Last()}
-	if a.Unaligned == nil || barrier.Last || b.Reason.Kept() {
+	barrier.Drains = barrier.Last || b.Reason.Kept()
+	if a.Unaligned == nil || barrier.Drains {
 		return barrier
 	}
 	after, above := a.Unaligned()

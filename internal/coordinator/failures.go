@@ -19,6 +19,8 @@ type Failure struct {
 	Subtask  int    `json:"subtask"`
 	// Key is what user code was called for, as Go prints it, if it was user code with a key.
 	Key string `json:"key,omitempty"`
+	// Record is the beginning of the record that it was called for, as Go prints it, if it waited for an outside service.
+	Record string `json:"record,omitempty"`
 	// Message is the error, without the stack of a panic. Like Key it is cut off when it is long.
 	Message string `json:"message"`
 	// Down is how long it took, pauses and further failures included, until tasks ran again, in nanoseconds; zero if
@@ -41,7 +43,8 @@ func (r *run) failed(err error) {
 		f.Operator, f.Subtask = t.UID, t.Subtask
 	}
 	if u, ok := errors.AsType[*operator.UserError](err); ok {
-		f.Operator, f.Subtask, f.Key, f.Message = u.UID, u.Subtask, cut(u.Key, longestKey), u.Err.Error()
+		f.Operator, f.Subtask, f.Key, f.Record = u.UID, u.Subtask, cut(u.Key, longestKey), u.Record
+		f.Message = u.Err.Error()
 	}
 	f.Message = cut(f.Message, longestMessage)
 	all := append(r.result.Failures, f)

@@ -32,6 +32,9 @@ const (
 	ReadsAhead      = "aquifer_operator_reads_ahead_total"
 	KeysAhead       = "aquifer_operator_keys_ahead_total"
 	BusyKeys        = "aquifer_operator_busy_keys"
+	CallsInFlight   = "aquifer_operator_calls_in_flight"
+	CallRetries     = "aquifer_operator_call_retries_total"
+	CallTimeouts    = "aquifer_operator_call_timeouts_total"
 
 	TaskIdle    = "aquifer_task_idle_seconds_total"
 	TaskWaiting = "aquifer_task_waiting_seconds_total"
@@ -137,16 +140,21 @@ var All = []Metric{
 	{StallTime, Counter, perSubtask, "Time for which no row was let in because as many as may be were in flight, because " +
 		"a barrier waited for them, or because changes had to be written."},
 	{StallMax, Gauge, perSubtask, "The longest such time of a batch."},
-	{RowsInFlight, Gauge, perSubtask, "Rows and timers that have come and are not done: they wait for state or for their key."},
+	{RowsInFlight, Gauge, perSubtask, "Rows and timers that have come and are not done: they wait for state, for their key or for an outside " +
+		"service."},
 	{RowsSuspended, Gauge, perSubtask, "Those among them that wait in the middle of the user's function."},
 	{RowsWaited, Counter, perSubtask, "Rows that had to wait before they could begin; all others ran at once."},
 	{Suspensions, Counter, perSubtask, "Reads that nobody had foreseen, for which a row waited in the middle of a function."},
 	{ReadsAhead, Counter, perSubtask, "Grouped reads that were begun before their rows, one for a batch at most."},
 	{KeysAhead, Counter, perSubtask, "Keys and ranges that these have looked for."},
 	{BusyKeys, Gauge, perSubtask, "Keys that rows in flight have: other rows of theirs must wait."},
+	{CallsInFlight, Gauge, perSubtask, "Calls of an outside service that are under way or wait to be made again."},
+	{CallRetries, Counter, perSubtask, "Calls of an outside service that were made again because they had failed."},
+	{CallTimeouts, Counter, perSubtask, "Rows for which an outside service had no result in time."},
 
 	{TaskIdle, Counter, perSubtask, "Time without input and with nothing in flight; told of the first operator of a task."},
-	{TaskWaiting, Counter, perSubtask, "Time in which a task could do nothing because all it had waited for state."},
+	{TaskWaiting, Counter, perSubtask, "Time in which a task could do nothing because all it had waited for state or for " +
+		"an outside service."},
 	{TaskBlocked, Counter, perSubtask, "Time in which a task waited because what it feeds was full. The rest of its time it " +
 		"was busy."},
 

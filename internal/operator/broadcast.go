@@ -33,7 +33,7 @@ func NewProcessBroadcast[K comparable, In, B, Out any](
 	if err != nil {
 		return nil, err
 	}
-	return &ProcessBroadcast[K, In, B, Out]{p, fn, flow.NewBroadcastContext(env.Context), PoolOf[B]()}, nil
+	return &ProcessBroadcast[K, In, B, Out]{p, fn, flow.NewBroadcastContext(env.Context, sides(env.Sides)), PoolOf[B]()}, nil
 }
 
 // Open declares the function's state and restores it.

@@ -7,10 +7,10 @@
 //
 //   - An operator that has returned from Batch keeps no row: all that follows from the batch has been
 //     handed to the next operator. Only the head of a chain may have rows in flight (Flying): its Snapshot waits for
-//     all of them. So a barrier needs no flushing inside a chain.
+//     them, or has them. So a barrier needs no flushing inside a chain.
 //   - A batch has one owner. Batch passes ownership on; the last owner gives it back to the pool.
 //   - Rows, watermarks and barriers leave an operator in an order that a sequential program could have
 //     produced: no row leaves after a watermark that it is behind, unless it came in late.
-//   - User code runs with no lock held, on the task's goroutine, and its panics become errors that name the
-//     operator, the key, the event time and the stack.
+//   - User code runs with no lock held, on the task's goroutine unless it waits for an outside service, and its panics
+//     become errors that name the operator, the key or the record, the event time and the stack.
 package operator

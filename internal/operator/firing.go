@@ -94,7 +94,7 @@ func (p *Process[K, In, Out]) perform(e milestone) (more bool, err error) {
 	case e.rows != nil:
 		return true, e.rows()
 	case e.status:
-		return true, p.next.Idle(e.idle)
+		return true, p.stateless.Idle(e.idle)
 	}
 	return true, p.stateless.Watermark(e.watermark)
 }

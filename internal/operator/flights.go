@@ -13,7 +13,6 @@ type flights struct {
 	flight   *async.Controller
 	limit    *async.Limit
 	arrivals *arrivals
-	endStall func() // nil if there is room
 }
 
 func newFlights(env *Env) flights {
@@ -44,17 +43,6 @@ func begins(a *keyed.Ahead, s *Stats) {
 
 // Wake has a token when Resume may find something to do.
 func (f *flights) Wake() <-chan struct{} { return f.arrivals.wake }
-
-// stall counts the time in which no row is let in because there are as many in flight as may be.
-func (f *flights) stall(below *waiting, full bool) {
-	if f.endStall != nil && !full {
-		f.endStall()
-		f.endStall = nil
-	}
-	if f.endStall == nil && full {
-		f.endStall = below.wait()
-	}
-}
 
 // tell counts what is in flight.
 func (f *flights) tell(s *Stats) {

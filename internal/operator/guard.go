@@ -15,6 +15,8 @@ type UserError struct {
 	Subtask       int
 	// Key is the key being processed as Go prints it, or empty.
 	Key string
+	// Record is the beginning of the record being processed as Go prints it, or empty.
+	Record string
 	// Time is the event time of the record or timer, or flow.NoTime.
 	Time int64
 	// Err is what the function returned, or describes the panic.
@@ -28,6 +30,9 @@ func (e *UserError) Error() string {
 	s := fmt.Sprintf("operator %q, subtask %d", e.Operator, e.Subtask)
 	if e.Key != "" {
 		s += ", key " + e.Key
+	}
+	if e.Record != "" {
+		s += ", record " + e.Record
 	}
 	if e.Time != flow.NoTime {
 		s += ", event time " + time.UnixMilli(e.Time).UTC().Format(time.RFC3339Nano)

@@ -61,5 +61,8 @@ func change(timers *keyed.Timers, how func(*keyed.Timers, keyed.Slot, int64), sl
 	return nil
 }
 
+// Side implements flow.Engine.
+func (h *hand[K, In, Out]) Side(id any) any { return sides(h.process.env.Sides).Side(id) }
+
 // ProcessingTime implements flow.Engine.
 func (h *hand[K, In, Out]) ProcessingTime() int64 { return time.Now().UnixMilli() }

@@ -168,7 +168,7 @@ func (p *Process[K, In, Out]) run() error {
 	}
 	p.look()
 	p.adapt(p.env.Budget)
-	p.stall(p.state.below, p.Full())
+	p.state.below.stall(p.Full())
 	p.tell(p.env.Stats)
 	return p.send()
 }
@@ -352,7 +352,7 @@ func (p *Process[K, In, Out]) recycle(l *load[In]) {
 
 // sendMuch sends rows on when they fill a batch.
 func (p *Process[K, In, Out]) sendMuch() error {
-	if len(p.rows.Rows) < record.DefaultBatch {
+	if len(p.rows.Rows) < record.DefaultBatch && !sides(p.env.Sides).much() {
 		return nil
 	}
 	return p.send()
@@ -362,7 +362,7 @@ func (p *Process[K, In, Out]) sendMuch() error {
 func (p *Process[K, In, Out]) send() error {
 	in := p.rowsIn
 	p.rowsIn = 0
-	if in == 0 && len(p.rows.Rows) == 0 {
+	if in == 0 && len(p.rows.Rows) == 0 && !sides(p.env.Sides).pending() {
 		return nil
 	}
 	p.state.count()

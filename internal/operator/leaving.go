@@ -103,18 +103,22 @@ func (l *leftovers[In]) row(from *flow.Batch[In], i int) {
 // events adds those before the one with a number.
 func (l *leftovers[In]) events(all []milestone, upTo int) {
 	for ; l.seen < upTo; l.seen++ {
-		l.close()
-		m := channel.Control()
-		switch e := all[l.seen]; {
-		case !e.status:
-			m.Watermark = e.watermark
-		case e.idle:
-			m.Status = channel.Idle
-		default:
-			m.Status = channel.Active
-		}
-		l.line.Messages = append(l.line.Messages, m)
+		l.event(all[l.seen])
 	}
+}
+
+func (l *leftovers[In]) event(e milestone) {
+	l.close()
+	m := channel.Control()
+	switch {
+	case !e.status:
+		m.Watermark = e.watermark
+	case e.idle:
+		m.Status = channel.Idle
+	default:
+		m.Status = channel.Active
+	}
+	l.line.Messages = append(l.line.Messages, m)
 }
 
 // close ends the batch.

@@ -4,7 +4,7 @@ import (
 	"github.com/aquifer-stream/aquifer/flow"
 )
 
-// stateless is what operators without state, time or resources have in common: watermarks pass through.
+// stateless is what operators without state, time or resources have in common: watermarks pass through, to side outputs too.
 type stateless[Out any] struct {
 	env  *Env
 	next Receiver[Out]
@@ -18,21 +18,33 @@ func newStateless[Out any](env *Env, next Receiver[Out]) stateless[Out] {
 func (s *stateless[Out]) Watermark(t int64) error {
 	s.last = t
 	s.env.Stats.Watermark.Store(t)
+	if err := sides(s.env.Sides).watermark(t); err != nil {
+		return err
+	}
 	return s.next.Watermark(t)
 }
 
-func (s *stateless[Out]) Idle(idle bool) error { return s.next.Idle(idle) }
-func (s *stateless[Out]) Open() error          { return nil }
-func (s *stateless[Out]) Close() error         { return nil }
+func (s *stateless[Out]) Idle(idle bool) error {
+	if err := sides(s.env.Sides).idle(idle); err != nil {
+		return err
+	}
+	return s.next.Idle(idle)
+}
+
+func (s *stateless[Out]) Open() error  { return nil }
+func (s *stateless[Out]) Close() error { return nil }
 
 func (s *stateless[Out]) Snapshot(uint64) (Snapshot, error) {
 	return Snapshot{Watermark: s.last}, nil
 }
 
-// emit counts what was made of a batch and passes it on.
+// emit counts what was made of a batch and passes it on, what goes aside first.
 func (s *stateless[Out]) emit(in int, out *flow.Batch[Out]) error {
 	s.env.Stats.RowsIn.Add(int64(in))
 	s.env.Stats.RowsOut.Add(int64(len(out.Rows)))
+	if err := sides(s.env.Sides).send(s.env.Stats); err != nil {
+		return err
+	}
 	return s.next.Batch(out)
 }
 

@@ -70,7 +70,7 @@ type Clocked interface {
 }
 
 // Flying operators have rows in flight: a call of Batch may return before what follows from its rows has been handed
-// on. Snapshot waits for all of them.
+// on. Snapshot waits for them, or leaves them.
 type Flying interface {
 	// Wake has a token when Resume may find something to do.
 	Wake() <-chan struct{}
@@ -80,6 +80,12 @@ type Flying interface {
 	Full() bool
 	// Waits reports whether anything is in flight.
 	Waits() bool
+}
+
+// Draining operators leave rows in flight to any Snapshot, also to that of a barrier that overtakes nothing.
+type Draining interface {
+	// Drain waits until nothing is in flight. It is called before the Snapshot for a barrier of which nothing may be.
+	Drain() error
 }
 
 // Snapshot is an operator's part of a checkpoint, as of a barrier.
@@ -92,8 +98,8 @@ type Snapshot struct {
 	Splits []flow.Split
 	// Prepared is what a sink left.
 	Prepared flow.Prepared
-	// InFlight are the rows, with the events between them, that had come to the head of a chain and not begun; nil for
-	// none. They are processed behind the barrier. Their Input is the operator's Side.
+	// InFlight are the rows, with the events between them, that had come to the head of a chain and not begun, or whose
+	// calls of an outside service had not ended; nil for none. They are processed behind the barrier. Their Input is the operator's Side.
 	InFlight []channel.Line
 	// Broadcasts is the state that all subtasks have, from one of them; nil from the others, and for none.
 	Broadcasts []byte
@@ -148,6 +154,8 @@ type Env struct {
 	InFlight    int
 	Relaxed     bool
 	FirstAccess bool
+	// Sides are the side outputs of a user's function.
+	Sides []SideOutput
 	// Splits is where a source gets its splits; nil for other operators.
 	Splits SplitPool
 	// Stats are the counters of the operator.

@@ -25,6 +25,9 @@ type Stats struct {
 	// not begin at once, Suspensions reads that nobody foresaw, Aheads grouped reads of AheadKeys keys and ranges. BusyKeys
 	// have rows in flight.
 	InFlight, Suspended, Waited, Suspensions, Aheads, AheadKeys, BusyKeys atomic.Int64
+	// Calls are calls of an outside service under way, CallRetries counts those made again, CallTimeouts rows that they took
+	// too long for. Goroutines of calls count, too.
+	Calls, CallRetries, CallTimeouts atomic.Int64
 	// WaitTime is how long the task has waited for state in nanoseconds, WaitMax for how long at most in a batch.
 	WaitTime, WaitMax atomic.Int64
 }

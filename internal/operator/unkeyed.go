@@ -25,19 +25,22 @@ type Unkeyed[In, Out any] struct {
 func NewUnkeyed[In, Out any](env *Env, next Receiver[Out], fn UnkeyedFunc[In, Out]) *Unkeyed[In, Out] {
 	return &Unkeyed[In, Out]{
 		stateless: newStateless(env, next), fn: fn, in: PoolOf[In](), out: PoolOf[Out](),
-		ctx: flow.NewContext(env.Context, unkeyedEngine{}),
+		ctx: flow.NewContext(env.Context, unkeyedEngine{env.Sides}),
 	}
 }
 
 // Open lets the function get ready, if it wants to.
-func (u *Unkeyed[In, Out]) Open() (err error) {
-	f, ok := u.fn.(interface{ Open(context.Context) error })
+func (u *Unkeyed[In, Out]) Open() error { return openFunc(u.env, u.fn) }
+
+// openFunc opens a user's function that has no keyed state, if it wants to be.
+func openFunc(env *Env, fn any) (err error) {
+	f, ok := fn.(interface{ Open(context.Context) error })
 	if !ok {
 		return nil
 	}
-	defer u.env.rescue(&err, func() (any, int64) { return nil, flow.NoTime })
-	if err := f.Open(u.env.Context); err != nil {
-		return u.env.userError(err, nil, flow.NoTime)
+	defer env.rescue(&err, func() (any, int64) { return nil, flow.NoTime })
+	if err := f.Open(env.Context); err != nil {
+		return env.userError(err, nil, flow.NoTime)
 	}
 	return nil
 }
@@ -76,7 +79,7 @@ func (u *Unkeyed[In, Out]) Watermark(t int64) error {
 func (u *Unkeyed[In, Out]) Close() error { return closeFunc(u.env, u.fn) }
 
 // unkeyedEngine stands behind the context of a function without keys: there are no timers.
-type unkeyedEngine struct{}
+type unkeyedEngine struct{ sides }
 
 func (unkeyedEngine) Key() any                                    { return new(struct{}) }
 func (unkeyedEngine) FirstAccess() (uint32, bool)                 { return 0, false }

@@ -17,6 +17,8 @@ type waiting struct {
 	reads  int       // that are under way
 	begin  time.Time // of the first of them
 	waited time.Duration
+
+	endStall func() // nil if there is room; the task's
 }
 
 // Read implements keyed.Below.
@@ -44,6 +46,17 @@ func (w *waiting) wait() (end func()) {
 		if w.reads--; w.reads == 0 {
 			w.waited += time.Since(w.begin)
 		}
+	}
+}
+
+// stall counts the time in which no row is let in because there are as many in flight as may be.
+func (w *waiting) stall(full bool) {
+	if w.endStall != nil && !full {
+		w.endStall()
+		w.endStall = nil
+	}
+	if w.endStall == nil && full {
+		w.endStall = w.wait()
 	}
 }
 

@@ -76,7 +76,7 @@ func (w *windowing[K, T, A, R]) run() error {
 		}
 	}
 	w.adapt(w.env.Budget)
-	w.stall(w.state.below, w.Full())
+	w.state.below.stall(w.Full())
 	w.tell(w.env.Stats)
 	return w.send()
 }

@@ -35,6 +35,8 @@ type Node struct {
 	Inputs []Edge
 	// Outputs are the types of the rows it emits: the main stream, then side streams.
 	Outputs []operator.RowType
+	// Sides are what side outputs were asked for, in their order; they mean something to whoever builds the graph.
+	Sides []any
 	// Make builds the operator of one subtask; out are the receivers of Outputs.
 	Make func(env *operator.Env, out []any) (operator.Operator, error)
 	// InFlight is how many rows a subtask may have in flight, 0 for as many as suit it; Relaxed that rows need not wait
@@ -43,6 +45,9 @@ type Node struct {
 	InFlight    int
 	Relaxed     bool
 	FirstAccess bool
+	// Flies is set for operators that leave rows in flight to any checkpoint: each begins a task, and its rows must be such
+	// as can be written.
+	Flies bool
 	// Keyed is set for operators with keyed state.
 	Keyed *operator.Planned
 	// Source and Sink are set for operators that begin or end streams.

@@ -100,7 +100,7 @@ func Compile(g *Graph, o Options) (*Physical, error) {
 
 // place puts the node into the chain of its only input, if rows can simply go on there.
 func (p *Physical) place(n *Node) {
-	if len(n.Inputs) == 1 && n.Inputs[0].Exchange == operator.Forward {
+	if len(n.Inputs) == 1 && n.Inputs[0].Exchange == operator.Forward && !n.Flies {
 		c := p.ByNode[n.Inputs[0].From.ID]
 		c.Nodes = append(c.Nodes, n)
 		p.ByNode[n.ID] = c
@@ -151,9 +151,7 @@ func check(g *Graph, o Options) error {
 	}
 	mistakes = append(mistakes, checkFlight(g)...)
 	mistakes = append(mistakes, checkState(g)...)
-	if o.Overtake {
-		mistakes = append(mistakes, checkRows(g)...)
-	}
+	mistakes = append(mistakes, checkRows(g, o.Overtake)...)
 	for _, n := range g.Nodes {
 		if n.Sink == nil && !used[n] {
 			add("the rows of %q go nowhere: end the stream with To", n.Name)
@@ -162,12 +160,15 @@ func check(g *Graph, o Options) error {
 	return errors.Join(mistakes...)
 }
 
-// checkRows returns the operators whose rows cannot be written into a checkpoint.
-func checkRows(g *Graph) (mistakes []error) {
+// checkRows returns the operators whose rows cannot be written into a checkpoint, as far as they have to be.
+func checkRows(g *Graph, overtake bool) (mistakes []error) {
 	for _, n := range g.Nodes {
+		if !overtake && !n.Flies {
+			continue
+		}
 		for _, e := range n.Inputs {
 			if _, err := e.Rows().Codec(); err != nil {
-				mistakes = append(mistakes, fmt.Errorf("operator %q: barriers cannot overtake its rows: %w", n.Name, err))
+				mistakes = append(mistakes, fmt.Errorf("operator %q: %s: %w", n.Name, n.unwritable(), err))
 				break
 			}
 		}
@@ -188,6 +189,14 @@ func checkState(g *Graph) (mistakes []error) {
 	return mistakes
 }
 
+// unwritable says what does not work with rows that cannot be written.
+func (n *Node) unwritable() string {
+	if n.Flies {
+		return "checkpoints cannot have the rows whose calls have not ended"
+	}
+	return "barriers cannot overtake its rows"
+}
+
 // checkFlight returns the mistakes about rows in flight.
 func checkFlight(g *Graph) (mistakes []error) {
 	add := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
@@ -196,7 +205,9 @@ func checkFlight(g *Graph) (mistakes []error) {
 			add("operator %q: %d rows in flight are asked for: it must be 1 or more, or 0 for as many as suit it",
 				n.Name, n.InFlight)
 		}
-		if n.Keyed == nil && n.InFlight > 0 {
+		if n.Flies && n.InFlight > 0 {
+			add("operator %q: its rows in flight are bounded by AsyncCapacity: leave out InFlight", n.Name)
+		} else if n.Keyed == nil && n.InFlight > 0 {
 			add("operator %q has no keyed state, so no row of it is ever in flight: leave out InFlight", n.Name)
 		}
 		if n.Keyed == nil && n.Relaxed {

@@ -92,6 +92,13 @@ var chainings = []struct {
 	{"a union rebalances only what has another parallelism", func(g *Graph) {
 		end(g, "to", forward(add(g, "a")), forward(add(g, "b").by(5)))
 	}, "2[a] 5[b] 2[to] a=to b~to"},
+	{"what leaves rows in flight begins a task", func(g *Graph) {
+		from := add(g, "from")
+		from.Outputs = []operator.RowType{operator.RowTypeOf[int]()}
+		ask := add(g, "ask", forward(from))
+		ask.Flies = true
+		end(g, "to", forward(ask))
+	}, "2[from] 2[ask to] from=ask"},
 	{"a fan-out stays in the task", func(g *Graph) {
 		from := add(g, "from")
 		end(g, "x", forward(from))
@@ -215,6 +222,12 @@ func line(change func(g *Graph)) func() *Graph {
 
 func same(*Graph) {}
 
+// unwritable is why functions cannot be written.
+func unwritable() string {
+	_, err := operator.RowTypeOf[func()]().Codec()
+	return fmt.Sprint(err)
+}
+
 // mistakes are programs and options that cannot run, and why.
 var mistakes = []struct {
 	name    string
@@ -249,6 +262,14 @@ var mistakes = []struct {
 		`operator "map" has no keyed state, so no row of it is ever in flight: leave out InFlight`},
 	{"relaxed without keyed state", line(func(g *Graph) { g.Nodes[1].Relaxed = true }), twoOf,
 		`operator "map" has no keyed state, so no watermark of it ever waits: leave out RelaxedWatermarks`},
+	{"rows in flight of an outside service", line(func(g *Graph) {
+		g.Nodes[0].Outputs = []operator.RowType{operator.RowTypeOf[int]()}
+		g.Nodes[1].InFlight, g.Nodes[1].Flies = 1, true
+	}), twoOf, `operator "map": its rows in flight are bounded by AsyncCapacity: leave out InFlight`},
+	{"rows that cannot be written in flight", line(func(g *Graph) {
+		g.Nodes[0].Outputs = []operator.RowType{operator.RowTypeOf[func()]()}
+		g.Nodes[1].Flies = true
+	}), twoOf, `operator "map": checkpoints cannot have the rows whose calls have not ended: ` + unwritable()},
 	{"less than no rows in flight", line(func(g *Graph) {
 		g.Nodes[1].InFlight, g.Nodes[1].Keyed = -1, declaring(nil)
 	}), twoOf, `operator "map": -1 rows in flight are asked for: it must be 1 or more, or 0 for as many as suit it`},

@@ -257,6 +257,11 @@ func (t *Task) handle(e channel.Event) error {
 
 // barrier takes the snapshots of the chain and sends the barrier on.
 func (t *Task) barrier(b channel.Barrier, captured *channel.Captured) error {
+	if head, ok := t.flying.(operator.Draining); ok && b.Drains {
+		if err := head.Drain(); err != nil {
+			return err
+		}
+	}
 	parts := make([]Part, 0, len(t.Steps))
 	for _, s := range t.Steps {
 		begin := time.Now()

@@ -218,6 +218,33 @@ func TestATaskOutlivesTheEndOfItsInput(t *testing.T) {
 	})
 }
 
+// drained is an operator that leaves rows in flight unless it must not.
+type drained struct{ *step }
+
+func (d drained) Wake() <-chan struct{} { return nil }
+func (d drained) Resume() error         { return nil }
+func (d drained) Full() bool            { return false }
+func (d drained) Waits() bool           { return false }
+func (d drained) Drain() error          { return d.do("drain") }
+
+func TestOnlyABarrierThatDrainsWaitsForWhatIsInFlight(t *testing.T) {
+	story(t, func(t *testing.T) {
+		broken := errors.New("broken")
+		w := begin(t, 1, func(w *world, c *Config) { c.Head = drained{&step{w, "a"}} }).opened()
+		w.send(0, barrier(1))
+		w.expect(t, "snapshot a 1", "snapshot b 1", "out 1 false", "report 1 of task 7: a10 b10")
+		draining := barrier(2)
+		draining.Barrier.Drains = true
+		w.send(0, draining)
+		w.expect(t, "drain", "snapshot a 2", "snapshot b 2", "out 2 false", "report 2 of task 7: a20 b20")
+		w.faults["drain"] = func() error { return broken }
+		w.send(0, draining)
+		if err := <-w.ended; !errors.Is(err, broken) {
+			t.Errorf("the task ended with %v", err)
+		}
+	})
+}
+
 // everything makes a task do all that it can do.
 func everything(w *world) {
 	w.send(0, batch("x"), watermark(5), status(channel.Idle), barrier(1))

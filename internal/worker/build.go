@@ -37,6 +37,10 @@ func (a *Attempt) build() error {
 	return nil
 }
 
+// patience is how long a barrier waits in front of an operator that leaves rows in flight to any checkpoint: what has not
+// been begun by then would have to wait for an outside service.
+const patience = 100 * time.Millisecond
+
 // gates returns the inputs of all subtasks, by chain and subtask.
 func (a *Attempt) gates() [][]*channel.Gate {
 	gates := make([][]*channel.Gate, len(a.Plan.Chains))
@@ -44,7 +48,9 @@ func (a *Attempt) gates() [][]*channel.Gate {
 		for s := range c.Parallelism {
 			var g *channel.Gate
 			if origins := originsOf(c.Head(), s); len(origins) > 0 {
-				g = channel.NewGate(origins, a.Credit, rowsOf(c.Head()))
+				if g = channel.NewGate(origins, a.Credit, rowsOf(c.Head())); c.Head().Flies {
+					g.Hasten(patience)
+				}
 			}
 			gates[i] = append(gates[i], g)
 		}

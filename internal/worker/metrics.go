@@ -46,6 +46,9 @@ func (a *Attempt) Metrics() []metric.Sample {
 		if s.Node.Keyed != nil {
 			all = into.inFlight(into.state(all, s), s)
 		}
+		if s.Node.Flies {
+			all = into.calls(all, s)
+		}
 		if s.times != nil {
 			all = into.task(all, s.times)
 		}
@@ -92,13 +95,25 @@ func (l samples) state(all []metric.Sample, s *OperatorStats) []metric.Sample {
 	all = l.add(all, metric.StateFreezes, s.Freezes.Load())
 	return append(all,
 		metric.Sample{Name: metric.StateFreezeTime, Labels: l, Value: seconds(s.FreezeTime.Load())},
-		metric.Sample{Name: metric.StateFreezeMax, Labels: l, Value: seconds(s.FreezeMax.Load())},
+		metric.Sample{Name: metric.StateFreezeMax, Labels: l, Value: seconds(s.FreezeMax.Load())})
+}
+
+func (l samples) stalls(all []metric.Sample, s *OperatorStats) []metric.Sample {
+	return append(all,
 		metric.Sample{Name: metric.StallTime, Labels: l, Value: seconds(s.WaitTime.Load())},
 		metric.Sample{Name: metric.StallMax, Labels: l, Value: seconds(s.WaitMax.Load())})
 }
 
+// calls are those of an operator that waits for an outside service.
+func (l samples) calls(all []metric.Sample, s *OperatorStats) []metric.Sample {
+	all = l.add(l.stalls(all, s), metric.RowsInFlight, s.InFlight.Load())
+	all = l.add(all, metric.CallsInFlight, s.Calls.Load())
+	all = l.add(all, metric.CallRetries, s.CallRetries.Load())
+	return l.add(all, metric.CallTimeouts, s.CallTimeouts.Load())
+}
+
 func (l samples) inFlight(all []metric.Sample, s *OperatorStats) []metric.Sample {
-	all = l.add(all, metric.RowsInFlight, s.InFlight.Load())
+	all = l.add(l.stalls(all, s), metric.RowsInFlight, s.InFlight.Load())
 	all = l.add(all, metric.RowsSuspended, s.Suspended.Load())
 	all = l.add(all, metric.RowsWaited, s.Waited.Load())
 	all = l.add(all, metric.Suspensions, s.Suspensions.Load())

@@ -78,6 +78,7 @@ type Output struct {
 	dir   string
 	hash  bool
 	total func() (rows int64, hash uint64)
+	clock *clock // nil without Time
 }
 
 // NewOutput returns an output by its name: "discard" counts rows, "hash" hashes them too, and anything else is
@@ -109,7 +110,7 @@ func write[T any](
 	s aquifer.Stream[T], out *Output, text func(dst []byte, row *T) []byte, files ...file.SinkOption[T],
 ) {
 	if out.dir != "" {
-		aquifer.To(s, "out", file.WriteText(out.dir, text, files...))
+		end(s, out, file.WriteText(out.dir, text, files...))
 		return
 	}
 	var options []discard.Option[T]
@@ -118,14 +119,14 @@ func write[T any](
 	}
 	sink := discard.New(options...)
 	out.total = sink.Total
-	aquifer.To[T](s, "out", sink)
+	end[T](s, out, sink)
 }
 
 // writeChanges ends a table. In files a row begins with its kind of change.
 func writeChanges[T any](s table.Changelog[T], out *Output, text func(dst []byte, row *T) []byte) {
 	rowText := func(dst []byte, c *aquifer.Change[T]) []byte { return text(dst, &c.Row) }
 	if out.dir != "" {
-		aquifer.To(s, "out", file.WriteText(out.dir, func(dst []byte, c *aquifer.Change[T]) []byte {
+		end(s, out, file.WriteText(out.dir, func(dst []byte, c *aquifer.Change[T]) []byte {
 			return rowText(append(append(dst, c.Kind.String()...), ' '), c)
 		}))
 		return
@@ -137,7 +138,7 @@ func writeChanges[T any](s table.Changelog[T], out *Output, text func(dst []byte
 	}
 	sink := discard.New(options...)
 	out.total = sink.Total
-	aquifer.To[aquifer.Change[T]](s, "out", sink)
+	end[aquifer.Change[T]](s, out, sink)
 }
 
 // bids are the bids among the events.

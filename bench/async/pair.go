@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
+
+	"github.com/aquifer-stream/aquifer/internal/measure"
 )
 
 // side is one of the two that are compared.
@@ -63,7 +64,7 @@ func (p pair) ratio(a, b spent) float64 {
 func (p pair) row(ours, theirs []spent, ratios []float64) Row {
 	r := Row{
 		Group: p.group, Name: p.name, Measured: p.measured.name, Reference: p.reference.name, Target: p.target,
-		Cost: p.cost, Ratio: median(ratios), Ratios: ratios, A: figuresOf(ours), B: figuresOf(theirs),
+		Cost: p.cost, Ratio: measure.Median(ratios), Ratios: ratios, A: figuresOf(ours), B: figuresOf(theirs),
 	}
 	r.judge()
 	return r
@@ -76,7 +77,7 @@ func figuresOf(runs []spent) Figures {
 		for i, s := range runs {
 			all[i] = f(s)
 		}
-		return median(all)
+		return measure.Median(all)
 	}
 	return Figures{
 		Records:     int64(of(func(s spent) float64 { return float64(s.records) })),
@@ -84,14 +85,4 @@ func figuresOf(runs []spent) Figures {
 		ReadsPerRecord: of(func(s spent) float64 { return float64(s.reads) / max(1, float64(s.records)) }),
 		InFlight:       int64(of(func(s spent) float64 { return float64(s.inFlight) })),
 	}
-}
-
-// median is the middle one, or the mean of the two in the middle.
-func median(all []float64) float64 {
-	sorted := slices.Sorted(slices.Values(all))
-	n := len(sorted)
-	if n == 0 {
-		return 0
-	}
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

@@ -15,7 +15,7 @@ func TestTheMedianIsTheMiddleOne(t *testing.T) {
 		all  []float64
 		want float64
 	}{{nil, 0}, {[]float64{3}, 3}, {[]float64{9, 1, 2}, 2}, {[]float64{4, 1, 9, 2}, 3}} {
-		if got := median(c.all); got != c.want {
+		if got := measure.Median(c.all); got != c.want {
 			t.Errorf("%v: %g, want %g", c.all, got, c.want)
 		}
 	}

@@ -158,8 +158,8 @@ func TestWhatIsMeasuredBeginsWhenTheStateIsThere(t *testing.T) {
 		{Name: metric.StateFreezeMax, Value: 4}, {Name: metric.StateMemory, Value: 1000},
 	})
 	want := Row{
-		IntervalS: 1, StateBytes: 1000, Checkpoints: 2, DurationS: 0.03, MaxDurationS: 0.03, NewBytes: 30,
-		PauseS: 3, MaxPauseS: 4, MedianPauseS: 4,
+		IntervalS: 1, StateBytes: 1000, Checkpoints: 2, DurationS: 0.02, MaxDurationS: 0.03, NewBytes: 20,
+		PauseS: 3, MaxPauseS: 4, MedianPauseS: 3,
 	}
 	if got != want {
 		t.Errorf("%+v, want %+v", got, want)

@@ -10,23 +10,10 @@ import (
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
-
-func TestAGoalIsMetOrMissed(t *testing.T) {
-	for want, g := range map[string]Goal{
-		"(wanted ≤ 1.2: ok)":      atMost(Sizes, "x", 1.2, 1.2),
-		"(wanted ≤ 1.2: MISSED)":  atMost(Sizes, "x", 1.21, 1.2),
-		"(wanted ≥ 0.97: ok)":     atLeast(Cost, "x", 0.97, 0.97),
-		"(wanted ≥ 0.97: MISSED)": atLeast(Cost, "x", 0.96, 0.97),
-		"(wanted ≤ 0: MISSED)":    atMost(Restore, "x", math.NaN(), 0),
-	} {
-		if got := g.verdict(); got != want {
-			t.Errorf("%s, want %s", got, want)
-		}
-	}
-}
 
 func TestSizesAreReadAsPeopleWriteThem(t *testing.T) {
 	for s, want := range map[string]int64{"10MB": 1e7, "1 gb": 1e9, "1.5KB": 1500, "7B": 7} {
@@ -233,7 +220,7 @@ func TestAReportForPeopleHasEachPartAndItsGoals(t *testing.T) {
 	r := Report{
 		Rows: []Row{{}}, Sizes: &Scale{Rows: []Row{{StateBytes: 1 << 20}}}, Cost: &Toll{},
 		Restore: &Restores{Rows: []RestoreRow{{From: 2, To: 4}}}, Drain: &Drained{InFlight: 6000}, Throttled: &Throttled{},
-		Goals: []Goal{atMost(Sizes, "bytes", 2, 1.1), atMost(Restore, "copies", 0, 0)},
+		Goals: []measure.Goal{measure.AtMost(Sizes, "bytes", 2, 1.1), measure.AtMost(Restore, "copies", 0, 0)},
 	}
 	var b bytes.Buffer
 	r.Print(&b)

@@ -118,7 +118,7 @@ func (b *bench) cost(ctx context.Context) error {
 	}
 	t.compare(with, without)
 	b.r.Cost = t
-	b.judge(atLeast(Cost, "throughput with checkpoints by that without", t.Ratio, leastThroughput))
+	b.judge(measure.AtLeast(Cost, "throughput with checkpoints by that without", t.Ratio, leastThroughput))
 	return nil
 }
 
@@ -129,7 +129,7 @@ func (t *Toll) compare(with, without []Pace) {
 		t.Ratios = append(t.Ratios, w.RecordsPerS/without[i].RecordsPerS)
 		cpu = append(cpu, ratio(w.CPUNS, without[i].CPUNS))
 	}
-	t.Ratio, t.CPURatio = median(t.Ratios), median(cpu)
+	t.Ratio, t.CPURatio = measure.Median(t.Ratios), measure.Median(cpu)
 	t.With, t.Without = medianPace(with), medianPace(without)
 	cores := float64(runtime.GOMAXPROCS(0))
 	t.CPUShare = (t.With.CPUNS - t.Without.CPUNS) * 1e-9 * t.With.RecordsPerS / cores
@@ -148,7 +148,7 @@ func medianPace(all []Pace) Pace {
 	for _, p := range all {
 		rates, cpu = append(rates, p.RecordsPerS), append(cpu, p.CPUNS)
 	}
-	return Pace{RecordsPerS: median(rates), CPUNS: median(cpu)}
+	return Pace{RecordsPerS: measure.Median(rates), CPUNS: measure.Median(cpu)}
 }
 
 func (t *Toll) print(w io.Writer) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 )
 
 // leastSaving is how much shorter checkpoints should be that save the records in flight. At 6,000 records the others wait
@@ -103,7 +104,7 @@ func (b *bench) drain(ctx context.Context) error {
 		}
 	}
 	b.r.Drain = newDrained(o, all[0], all[1])
-	b.judge(atLeast(Drain, "duration with barriers that wait by that with such as save", b.r.Drain.Speedup, leastSaving))
+	b.judge(measure.AtLeast(Drain, "duration with barriers that wait by that with such as save", b.r.Drain.Speedup, leastSaving))
 	return nil
 }
 
@@ -113,7 +114,7 @@ func newDrained(o Options, aligned, unaligned []drained) *Drained {
 		for _, one := range all {
 			figures = append(figures, figure(one))
 		}
-		return median(figures)
+		return measure.Median(figures)
 	}
 	busy := func(one drained) int64 { return int64(one.busy.Duration) }
 	seconds := func(ns int64) float64 { return time.Duration(ns).Seconds() }

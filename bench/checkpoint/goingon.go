@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/internal/objstore/open"
 )
 
@@ -112,6 +113,6 @@ func medianRestore(all []RestoreRow) (r RestoreRow) {
 		r.Requests, r.RecordReads = max(r.Requests, x.Requests), max(r.RecordReads, x.RecordReads)
 		r.CopiedObjects, r.CopiedBytes = max(r.CopiedObjects, x.CopiedObjects), max(r.CopiedBytes, x.CopiedBytes)
 	}
-	r.StartedS, r.FirstS, r.FullS = median(started), median(first), median(full)
+	r.StartedS, r.FirstS, r.FullS = measure.Median(started), measure.Median(first), measure.Median(full)
 	return r
 }

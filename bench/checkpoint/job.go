@@ -10,6 +10,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/discard"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore/metered"
 	"github.com/aquifer-stream/aquifer/state"
@@ -141,21 +142,12 @@ func (b *observer) row(interval time.Duration, after []aquifer.Sample) Row {
 	per := func(name, of string) float64 { return grown(b.before, after, name) / grown(b.before, after, of) }
 	return Row{
 		IntervalS: interval.Seconds(), StateBytes: int64(metric.Sum(after, metric.StateMemory)),
-		Checkpoints: len(b.took), DurationS: median(b.took).Seconds(), MaxDurationS: slices.Max(b.took).Seconds(),
-		NewBytes:     median(b.newBytes),
+		Checkpoints: len(b.took), DurationS: measure.Median(b.took).Seconds(), MaxDurationS: slices.Max(b.took).Seconds(),
+		NewBytes:     measure.Median(b.newBytes),
 		ChangedBytes: int64(per(metric.IngestedBytes, metric.StateFreezes)),
 		MergedBytes:  int64(per(metric.CompactionWritten, metric.StateFreezes)),
 		PauseS:       per(metric.StateFreezeTime, metric.StateFreezes),
 		MaxPauseS:    metric.Sum(after, metric.StateFreezeMax),
-		MedianPauseS: median(b.pauses),
+		MedianPauseS: measure.Median(b.pauses),
 	}
-}
-
-// median is the middle one.
-func median[T int64 | float64 | time.Duration](all []T) T {
-	if len(all) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[len(sorted)/2]
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/measure"
 )
 
 // measured are the parts of a quick report. Nothing of it is left behind.
@@ -99,7 +101,7 @@ func TestABarrierWaitsForRecordsInFlightOrSavesThem(t *testing.T) {
 func TestAReportIsOneJSONObjectAndHasTheFieldsItAlwaysHad(t *testing.T) {
 	r := Report{
 		RatePerS: 7, Rows: []Row{{IntervalS: 1}}, Throttled: &Throttled{RatePerS: 9},
-		Goals: []Goal{atMost(Sizes, "this", 1, 2)},
+		Goals: []measure.Goal{measure.AtMost(Sizes, "this", 1, 2)},
 	}
 	encoded, err := json.Marshal(r)
 	must(t, err)

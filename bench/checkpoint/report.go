@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+
+	"github.com/aquifer-stream/aquifer/internal/measure"
 )
 
 // mostRatio is how much longer a checkpoint may take for the longer interval.
@@ -32,7 +34,7 @@ type Report struct {
 	// Throttled is about a job that lags.
 	Throttled *Throttled `json:"throttled,omitempty"`
 	// Goals are those of all parts that were measured.
-	Goals []Goal `json:"goals"`
+	Goals []measure.Goal `json:"goals"`
 }
 
 // Row is what was measured of one job. Durations are medians, in seconds, from the begin of a checkpoint until it is
@@ -93,16 +95,16 @@ func (r Report) printIntervals(w io.Writer) {
 			1e3*x.DurationS, 1e3*x.MaxDurationS, mib(x.NewBytes), 1e6*x.PauseS, 1e6*x.MaxPauseS)
 	}
 	_ = t.Flush()
-	goal := atMost(Intervals, "", r.Ratio, r.Wanted)
+	goal := measure.AtMost(Intervals, "", r.Ratio, r.Wanted)
 	fmt.Fprintf(w, "\n%d records/s. A longer interval makes a checkpoint %.2f times as long %s; "+
-		"a larger state makes the pause %.2f times as long.\n", r.RatePerS, r.Ratio, goal.verdict(), r.PauseRatio)
+		"a larger state makes the pause %.2f times as long.\n", r.RatePerS, r.Ratio, goal.Verdict(), r.PauseRatio)
 }
 
 func (t *Throttled) print(w io.Writer) {
-	goal := atLeast(Throttle, "", t.Speedup, t.Wanted)
+	goal := measure.AtLeast(Throttle, "", t.Speedup, t.Wanted)
 	fmt.Fprintf(w, "A job that takes %d records/s of ten times as many: a checkpoint takes %.0f ms with barriers that wait, and "+
 		"%.0f ms with %.2f MiB of rows overtaken,\n%.1f times less %s. Without the throttle it takes %.0f ms.\n",
-		t.RatePerS, 1e3*t.AlignedS, 1e3*t.UnalignedS, mib(t.OvertakenBytes), t.Speedup, goal.verdict(), 1e3*t.FreeS)
+		t.RatePerS, 1e3*t.AlignedS, 1e3*t.UnalignedS, mib(t.OvertakenBytes), t.Speedup, goal.Verdict(), 1e3*t.FreeS)
 }
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }

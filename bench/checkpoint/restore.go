@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+
+	"github.com/aquifer-stream/aquifer/internal/measure"
 )
 
 const (
@@ -67,12 +69,12 @@ func (b *bench) restores(ctx context.Context) error {
 func (b *bench) restoreRate() int64 { return max(1, b.o.Changes/10) }
 
 // compare compares the largest state with the smallest, for each parallelism.
-func (r *Restores) compare() (goals []Goal) {
+func (r *Restores) compare() (goals []measure.Goal) {
 	var copied int64
 	for _, x := range r.Rows {
 		copied += x.CopiedObjects
 	}
-	goals = append(goals, atMost(Restore, "objects copied", float64(copied), 0))
+	goals = append(goals, measure.AtMost(Restore, "objects copied", float64(copied), 0))
 	for i, small := range r.Rows[:parallelisms] {
 		large := r.Rows[len(r.Rows)-parallelisms+i]
 		goals = append(goals,
@@ -84,7 +86,7 @@ func (r *Restores) compare() (goals []Goal) {
 }
 
 // comesBack is the goal that a time until a job is back does not grow with the state.
-func comesBack(what string, small, large float64) Goal {
+func comesBack(what string, small, large float64) measure.Goal {
 	return flat(Restore, what, small, large, mostRestore, leeway)
 }
 

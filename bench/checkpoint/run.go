@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/measure"
 )
 
 // Run measures all that the options ask for and says on progress how far it is. It works in temporary directories.
@@ -40,7 +42,7 @@ type bench struct {
 func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.progress, format+"\n", args...) }
 
 // judge adds goals to the report.
-func (b *bench) judge(goals ...Goal) { b.r.Goals = append(b.r.Goals, goals...) }
+func (b *bench) judge(goals ...measure.Goal) { b.r.Goals = append(b.r.Goals, goals...) }
 
 // intervals compares checkpoints with little and much change, and barriers with a small and a large state.
 func (b *bench) intervals(ctx context.Context) error {
@@ -58,7 +60,7 @@ func (b *bench) intervals(ctx context.Context) error {
 	}
 	small, short, long := b.r.Rows[0], b.r.Rows[1], b.r.Rows[2]
 	b.r.Ratio, b.r.PauseRatio = long.DurationS/short.DurationS, short.PauseS/small.PauseS
-	b.judge(atMost(Intervals, "duration with the long interval by that with the short one", b.r.Ratio, mostRatio))
+	b.judge(measure.AtMost(Intervals, "duration with the long interval by that with the short one", b.r.Ratio, mostRatio))
 	return nil
 }
 
@@ -70,6 +72,6 @@ func (b *bench) throttle(ctx context.Context) error {
 		return err
 	}
 	b.r.Throttled = &t
-	b.judge(atLeast(Throttle, "duration with barriers that wait by that with such as overtake", t.Speedup, leastSpeedup))
+	b.judge(measure.AtLeast(Throttle, "duration with barriers that wait by that with such as overtake", t.Speedup, leastSpeedup))
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"runtime/debug"
 	"text/tabwriter"
+
+	"github.com/aquifer-stream/aquifer/internal/measure"
 )
 
 // What checkpoints of the largest state should be at most, by those of the smallest.
@@ -54,15 +56,15 @@ func (b *bench) sizes(ctx context.Context) error {
 }
 
 // compare compares the last row with the first.
-func (s *Scale) compare() []Goal {
+func (s *Scale) compare() []measure.Goal {
 	small, large := s.Rows[0], s.Rows[len(s.Rows)-1]
 	s.DurationRatio = ratio(large.DurationS, small.DurationS)
 	s.PauseRatio = ratio(large.MedianPauseS, small.MedianPauseS)
 	s.BytesRatio = ratio(float64(large.ChangedBytes), float64(small.ChangedBytes))
-	return []Goal{
-		atMost(Sizes, "duration with the largest state by that with the smallest", s.DurationRatio, mostDuration),
+	return []measure.Goal{
+		measure.AtMost(Sizes, "duration with the largest state by that with the smallest", s.DurationRatio, mostDuration),
 		flat(Sizes, "pause at the barrier, likewise", small.MedianPauseS, large.MedianPauseS, mostPause, pauseLeeway),
-		atMost(Sizes, "bytes written of changes, likewise", s.BytesRatio, mostBytes),
+		measure.AtMost(Sizes, "bytes written of changes, likewise", s.BytesRatio, mostBytes),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/discard"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/state"
 )
 
@@ -63,7 +64,7 @@ func throttled(ctx context.Context, o Options) (t Throttled, err error) {
 		if err != nil {
 			return t, err
 		}
-		*m.seconds, t.OvertakenBytes = median(b.took).Seconds(), median(b.overtaken)
+		*m.seconds, t.OvertakenBytes = measure.Median(b.took).Seconds(), measure.Median(b.overtaken)
 	}
 	t.Speedup = t.AlignedS / t.UnalignedS
 	return t, nil

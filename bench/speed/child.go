@@ -10,8 +10,6 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"runtime/pprof"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/measure"
@@ -103,8 +101,7 @@ func median(as, bs []sample, of func(a, b sample) float64) float64 {
 	for i := range as {
 		all = append(all, of(as[i], bs[i]))
 	}
-	slices.Sort(all)
-	return all[len(all)/2]
+	return measure.Median(all)
 }
 
 // meter measures what the process uses between start and stop.
@@ -136,19 +133,4 @@ func gcTime() time.Duration {
 	m := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/gc/mark/idle:cpu-seconds"}}
 	metrics.Read(m)
 	return time.Duration((m[0].Value.Float64() - m[1].Value.Float64()) * float64(time.Second))
-}
-
-// resident is a line of the process's status in bytes: VmRSS is what it holds, VmHWM the most it held.
-func resident(line string) int64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for l := range strings.Lines(string(status)) {
-		var kib int64
-		if _, err := fmt.Sscanf(l, line+": %d kB", &kib); err == nil {
-			return kib << 10
-		}
-	}
-	return 0
 }

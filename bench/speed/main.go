@@ -1,9 +1,9 @@
-// Command speed measures Aquifer against what it promises: the generator alone, a query against the generator,
-// keyed state against a Go map, and the Nexmark queries against Flink.
+// Command speed measures Aquifer against what it promises: the generator alone, a query against the generator, and
+// keyed state against a Go map. The Nexmark queries, also beside another engine, are measured by aquifer bench nexmark.
 //
 //	go run ./bench/speed
 //	go run ./bench/speed -rounds 5 -only state
-//	go run ./bench/speed -peer PATH/run -json figures.json
+//	go run ./bench/speed -json figures.json
 //
 // Every figure is a ratio of pairs, measured alternately in processes of their own, so that neither the machine's
 // mood nor the other's garbage is in it. The exit code is 1 when a mark is missed.
@@ -48,7 +48,7 @@ var errMissed = errors.New("marks were missed")
 type options struct {
 	rounds, events int
 	only, profile  string
-	peer, json     string
+	json           string
 }
 
 func main() {
@@ -56,8 +56,7 @@ func main() {
 	var child string
 	flag.IntVar(&o.rounds, "rounds", 3, "pairs to measure; the median counts")
 	flag.IntVar(&o.events, "events", 10_000_000, "events of a Nexmark query")
-	flag.StringVar(&o.only, "only", "", "measure what has this in its name: generator, state, allocations, peer")
-	flag.StringVar(&o.peer, "peer", "", "the command that runs a Nexmark query on another engine; empty for none")
+	flag.StringVar(&o.only, "only", "", "measure what has this in its name: generator, state, allocations")
 	flag.StringVar(&o.json, "json", "", "file for the figures")
 	flag.StringVar(&child, "child", "", "measure one side of a pair, and print it (used by the program itself)")
 	flag.StringVar(&o.profile, "profile", "", "file for the processor profile of a -child")
@@ -84,7 +83,7 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	suites := []struct {
 		name string
 		run  func(context.Context, options, io.Writer) ([]mark, error)
-	}{{"generator", generatorMarks}, {"state", stateMarks}, {"allocations", allocationMarks}, {"peer", peerMarks}}
+	}{{"generator", generatorMarks}, {"state", stateMarks}, {"allocations", allocationMarks}}
 	var marks []mark
 	for _, s := range suites {
 		if !strings.Contains(s.name, o.only) {

@@ -12,6 +12,7 @@ import (
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/discard"
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/state"
 )
 
@@ -49,7 +50,7 @@ func stateMarks(ctx context.Context, o options, progress io.Writer) ([]mark, err
 
 // measureMap adds one to the counts of uniformly drawn keys, all of which are there.
 func measureMap(keys, records int64) sample {
-	before := resident("VmRSS")
+	before := measure.Resident()
 	counts := make(map[int64]int64)
 	for k := range keys {
 		counts[k] = 1
@@ -60,7 +61,7 @@ func measureMap(keys, records int64) sample {
 		counts[rng.Int64N(keys)]++
 	}
 	s := m.stop(records)
-	s.GrownBytes = resident("VmHWM") - before
+	s.GrownBytes = measure.PeakResident() - before
 	return s
 }
 
@@ -72,7 +73,7 @@ func measureState(keys, records int64) (s sample, err error) {
 		return s, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	before := resident("VmRSS")
+	before := measure.Resident()
 	src := &uniform{keys: keys, end: keys + records}
 	job := aquifer.NewJob("state")
 	byKey := aquifer.KeyBy(aquifer.From(job, "keys", src), func(k *int64) int64 { return *k })
@@ -84,7 +85,7 @@ func measureState(keys, records int64) (s sample, err error) {
 	if err == nil && r.RowsRead != keys+records {
 		err = fmt.Errorf("%d rows read", r.RowsRead)
 	}
-	src.measured.GrownBytes = resident("VmHWM") - before
+	src.measured.GrownBytes = measure.PeakResident() - before
 	return src.measured, err
 }
 

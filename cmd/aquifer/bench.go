@@ -19,18 +19,19 @@ import (
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure state that is larger than memory, asynchronous access to it, and checkpoints",
-		Long: `Measure state that is larger than memory, asynchronous access to it, and checkpoints.
+		Short: "Measure queries, state that is larger than memory, asynchronous access to it, and checkpoints",
+		Long: `Measure queries, state that is larger than memory, asynchronous access to it, and checkpoints.
 
 What is measured is shown as a table, or with --json as one JSON object. All of it is made in memory, or in a temporary
 directory (TMPDIR), and removed at the end.`,
 		Example: `  aquifer bench state
+  aquifer bench nexmark --queries q4,q9
   aquifer bench async
   aquifer bench checkpoint --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(benchStateCommand(), benchAsyncCommand(), benchCheckpointCommand())
+	c.AddCommand(benchNexmarkCommand(), benchStateCommand(), benchAsyncCommand(), benchCheckpointCommand())
 	return c
 }
 

@@ -2,11 +2,13 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/aquifer-stream/aquifer/bench/async"
 	"github.com/aquifer-stream/aquifer/bench/checkpoint"
+	"github.com/aquifer-stream/aquifer/bench/nexmark"
 	"github.com/aquifer-stream/aquifer/bench/state"
 	"github.com/aquifer-stream/aquifer/internal/programtest"
 )
@@ -72,5 +74,53 @@ func TestAsynchronousAccessIsMeasured(t *testing.T) {
 	}
 	if table := succeed(t, quick...); !strings.Contains(table.Stdout, "entries of one key") {
 		t.Errorf("%s", table.Stdout)
+	}
+}
+
+// The runs are real processes of the command, which are too short to say much of speeds; the peer is a program that says
+// it took a minute for each run.
+func TestQueriesAreMeasuredBesideAPeer(t *testing.T) {
+	peer, out := t.TempDir(), t.TempDir()
+	must(t, os.WriteFile(filepath.Join(peer, "run"), []byte(`#!/bin/sh
+echo '{"query":"'$2'","events":'$4',"wall_s":60,"cpu_s":60,"peak_rss_mb":100}'
+`), 0o755))
+	r := succeed(t, "bench", "nexmark", "--queries", "q0,q4", "--events", "40000", "--warmup", "1000", "--rounds", "1",
+		"--latency", "0", "--peer", peer, "--out", out, "--json")
+	got := programtest.Parse[nexmark.Report](t, r)
+	if len(got.Rows) != 2 || got.Events != 40_000 || len(got.Goals) != 3 || got.Goals[2].OK {
+		t.Fatalf("%s", r.Stdout)
+	}
+	for i, x := range got.Rows {
+		if x.Query != []string{"q0", "q4"}[i] || len(x.Runs) != 4 || x.Peer == nil {
+			t.Fatalf("%+v", x)
+		}
+		if x.PeakRSSBytes < 1<<20 || x.ObjectRequests < 1 {
+			t.Errorf("%+v", x)
+		}
+		if full := x.Runs[1]; full.Events != 40_000 || full.Rows == 0 || min(full.CPUS, full.WallS) <= 0 {
+			t.Errorf("%+v", full)
+		}
+	}
+	for _, name := range []string{nexmark.ResultsFile, nexmark.ChartFile} {
+		_, err := os.Stat(filepath.Join(out, name))
+		must(t, err)
+	}
+	if !strings.Contains(r.Stderr, "q4 (2 of 2), run 5 of 5: round 1 of 1, peer, 40000 events\n") {
+		t.Errorf("%s", r.Stderr)
+	}
+}
+
+func TestAMeasurementOfQueriesThatIsInterruptedEndsItsProcesses(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	p := start(t, t.TempDir(), "bench", "nexmark", "--queries", "q0", "--events", "1000000000000", "--warmup", "0")
+	p.WaitFor(t, "run 1 of 7")
+	p.Signal(t, os.Interrupt)
+	if r := p.Wait(t); r.Code != 3 || r.Stdout != "" {
+		t.Errorf("exit code %d: %s", r.Code, r.Stdout)
+	}
+	left, err := os.ReadDir(temporary)
+	if must(t, err); len(left) > 0 {
+		t.Errorf("%v is left behind", left)
 	}
 }

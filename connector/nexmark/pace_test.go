@@ -52,6 +52,38 @@ func TestPacedEventsComeWhenTheirTimeHasPassed(t *testing.T) {
 	}
 }
 
+func TestEventTimeMayPassFasterOrSlowerThanTheClock(t *testing.T) {
+	for _, speed := range []float64{0.5, 1, 40} {
+		synctest.Test(t, func(t *testing.T) {
+			c := Config{Events: 400, Rate: 100, Pace: true, Speed: speed, Begin: time.Now().Add(time.Second)}
+			start, n, last := time.Now(), 0, int64(0)
+			follow(t, openPart(t, New(c), 0, 1), func(e Event, at time.Duration) {
+				want := time.Second + time.Duration(float64(n)*float64(10*time.Millisecond)/speed)
+				if due := c.Due(e.Time); at != want || !due.Equal(start.Add(want)) {
+					t.Errorf("speed %g: event %d came after %v, want %v; due %v", speed, n, at, want, due)
+				}
+				n++
+				last = e.Time
+			})
+			if n != 400 || c.Last() != last {
+				t.Errorf("%d events, the last at %d, want %d", n, c.Last(), last)
+			}
+		})
+	}
+}
+
+// The splits of a job are opened one after the other, and again after a restart.
+func TestWhatWasDueBeforeReadingBeginsComesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := Config{Rate: 1000, Pace: true, Begin: time.Now()}
+		<-time.After(time.Second)
+		b := newBatch[Event](5000)
+		if read(t, openPart(t, New(c), 1, 2), b); len(b.Rows) != 500 {
+			t.Errorf("%d events of half of them are due after a second, want 500", len(b.Rows))
+		}
+	})
+}
+
 func TestPacedEventsOfAGroupAreNeverEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := Config{Events: 300, Rate: 100, Group: 100, Pace: true}

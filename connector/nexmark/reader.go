@@ -13,10 +13,10 @@ type reader[T any] struct {
 	pacer *pacer // nil for as fast as possible
 }
 
-func newReader[T any](p *part, pace bool, read func(*part, *flow.Batch[T], int)) *reader[T] {
+func newReader[T any](p *part, c Config, read func(*part, *flow.Batch[T], int)) *reader[T] {
 	r := &reader[T]{part: p, read: read}
-	if pace {
-		r.pacer = newPacer(p)
+	if c.Pace {
+		r.pacer = newPacer(p, c)
 	}
 	return r
 }

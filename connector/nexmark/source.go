@@ -84,5 +84,5 @@ func (s *source[T]) Open(_ context.Context, split flow.Split) (flow.Reader[T], e
 	if err != nil {
 		return nil, err
 	}
-	return newReader(p, s.config.Pace, s.read), nil
+	return newReader(p, s.config, s.read), nil
 }

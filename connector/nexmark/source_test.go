@@ -2,6 +2,7 @@ package nexmark
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -168,6 +169,8 @@ func TestMistakesInTheConfigurationAreToldBeforeAnythingRuns(t *testing.T) {
 		{Config{Events: 1<<53 + 1}, "events is 9007199254740993"},
 		{Config{Rate: -5}, "rate is -5"},
 		{Config{Group: -2}, "group is -2"},
+		{Config{Speed: -1}, "speed is -1"},
+		{Config{Speed: math.NaN()}, "speed is NaN"},
 		{Config{Group: 1 << 32}, "group is 4294967296"},
 	} {
 		_, err := New(c.config).Discover(context.Background(), flow.Known{Parallelism: 1, First: true})

@@ -21,18 +21,23 @@ const (
 func build(job *aquifer.Job, input, output string) error {
 	requests := aquifer.From(job, "log", file.Decode(input, parse),
 		aquifer.EventTime(func(r *Request) int64 { return r.Time }, disorder))
+	aquifer.To(sessions(requests), "sessions-out", file.WriteNDJSON[Session](filepath.Join(output, "sessions")))
+	aquifer.To(ranks(requests), "top-out", file.WriteNDJSON[Rank](filepath.Join(output, "top")))
+	return nil
+}
 
+// sessions are what clients did without a long silence.
+func sessions(requests aquifer.Stream[Request]) aquifer.Stream[Session] {
 	byClient := aquifer.KeyBy(requests, func(r *Request) string { return r.Client })
-	sessions := aquifer.Aggregate(byClient, "sessions", window.Session(sessionGap), visit)
-	aquifer.To(aquifer.Map(sessions, newSession), "sessions-out",
-		file.WriteNDJSON[Session](filepath.Join(output, "sessions")))
+	return aquifer.Map(aquifer.Aggregate(byClient, "sessions", window.Session(sessionGap), visit), newSession)
+}
 
+// ranks are the most requested pages of each hour.
+func ranks(requests aquifer.Stream[Request]) aquifer.Stream[Rank] {
 	byPage := aquifer.KeyBy(requests, func(r *Request) string { return r.Page })
 	views := aquifer.Aggregate(byPage, "views", window.Tumbling(time.Hour), aquifer.Count[Request]())
 	byHour := aquifer.KeyBy(views, func(v *Views) int64 { return v.Start })
-	top := aquifer.Process(byHour, "top", newTop)
-	aquifer.To(top, "top-out", file.WriteNDJSON[Rank](filepath.Join(output, "top")))
-	return nil
+	return aquifer.Process(byHour, "top", newTop)
 }
 
 // Visit is what is summed up over a session.

@@ -33,11 +33,15 @@ type Count struct {
 // build describes the job.
 func build(job *aquifer.Job, input, output string) error {
 	lines := aquifer.From(job, "lines", file.Lines(input))
+	aquifer.To(countWords(lines), "out", file.WriteCSV[Count](output))
+	return nil
+}
+
+// countWords counts the words of lines.
+func countWords(lines aquifer.Stream[string]) aquifer.Stream[Count] {
 	words := aquifer.FlatMap(lines, split)
 	byWord := aquifer.KeyBy(words, func(w *string) string { return *w })
-	counts := aquifer.Process(byWord, "count", func() aquifer.ProcessFunc[string, Count] { return &counter{} })
-	aquifer.To(counts, "out", file.WriteCSV[Count](output))
-	return nil
+	return aquifer.Process(byWord, "count", func() aquifer.ProcessFunc[string, Count] { return &counter{} })
 }
 
 // split emits the words of a line in lower case.

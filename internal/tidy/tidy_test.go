@@ -53,7 +53,7 @@ var floors = []struct {
 	{"logbook and control", []string{"internal/logbook", "internal/control"}},
 	{"library", []string{"."}},
 	{"tables", []string{"table"}},
-	{"queries and measurements", []string{"nexmark"}},
+	{"queries and tests", []string{"nexmark", "aqtest"}},
 	{"benchmarks", []string{"bench", "bench/*"}},
 	{"programs", []string{"cmd/*", "examples/*", "examples/*/*", "bench/*/*"}},
 	{"rules", []string{"internal/tidy"}},

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -16,7 +17,7 @@ type folded struct {
 }
 
 func newFolded() *folded {
-	f := &folded{ctx: NewContext(nil, nil)}
+	f := &folded{ctx: NewContext(context.Background(), nil)}
 	f.out = NewCollector(&f.batch, &f.ctx.Time).Folding(NewFold(&f.sent, &f.vacated))
 	return f
 }

@@ -1,8 +1,8 @@
 # make test: everything a change must pass. make lint: style. make bench: speed, against targets and peers.
 GO ?= go
-RACE = ./internal/... ./connector/... ./flow ./state ./window .
+RACE = ./internal/... ./connector/... ./flow ./state ./window ./table ./pattern ./aqtest .
 
-.PHONY: build test race lint bench soak soak-state soak-spiky metamorphic counts expiry histories unaligned unaligned-processes crashes nexmark
+.PHONY: build test race lint bench soak soak-state soak-spiky metamorphic counts expiry histories unaligned unaligned-processes crashes nexmark operators
 
 build:
 	CGO_ENABLED=0 $(GO) build -o aquifer ./cmd/aquifer
@@ -52,6 +52,11 @@ counts:
 # Each query of the benchmark with all data at all parallelisms, and in lives that end in their middle.
 nexmark:
 	$(GO) test ./nexmark -nexmark.every -timeout 60m -v
+
+# Random inputs of tables and windows, in lives of several parallelisms, against simple evaluations.
+operators:
+	$(GO) test ./table -table.seeds=40 -timeout 60m
+	$(GO) test . -run 'Window|Over|CoGroup' -window.seeds=1000 -timeout 60m
 
 # Ten million keys expire: what the tables take before and after two sweeps, and what these read.
 expiry:

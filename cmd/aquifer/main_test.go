@@ -178,7 +178,8 @@ func TestNexmarkPrintsTheMetricsThatAreDocumented(t *testing.T) {
 			t.Errorf("%s is not in docs/metrics.md", identity)
 		}
 	}
-	if want := strings.Count(string(text), "\n| `aquifer_"); len(told) != want {
+	ofCalls := strings.Count(string(text), "\n| `aquifer_operator_call") // of outside services, which no query has
+	if want := strings.Count(string(text), "\n| `aquifer_") - ofCalls; len(told) != want {
 		t.Errorf("%d metrics are told, %d documented", len(told), want)
 	}
 	if n := r.Metrics["aquifer_checkpoints_completed_total"]; n != float64(r.CheckpointsCompleted) {

@@ -125,6 +125,7 @@ func (p *purposes) Create(ctx context.Context, name string) (objstore.Writer, er
 func TestACompactionIsAsUrgentAsACheckpointThatWaitsForIt(t *testing.T) {
 	unmergeable(t, func(t *testing.T, w *world, broken *atomic.Bool) {
 		p := &purposes{Store: w.store, seen: map[objstore.Purpose]int{}}
+		synctest.Wait()
 		w.shards[0].files.objects = p // under no compaction: they pause
 		tables := w.table()
 		done := make(chan error, 1)

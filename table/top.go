@@ -1,8 +1,6 @@
 package table
 
 import (
-	"slices"
-
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/state"
 )
@@ -69,15 +67,19 @@ func (t *topRows[T, Out]) Process(ctx *aquifer.Context, row *T, out aquifer.Coll
 	return t.best.Set(ctx, after)
 }
 
-// placeOf is where a row comes among others: behind those that are equal.
+// placeOf is where a row comes among others: behind those that are equal. Rows are compared where they are: a copy that is
+// passed on by address would be garbage.
 func placeOf[T any](rows []T, row *T, compare func(a, b *T) int) int {
-	at, _ := slices.BinarySearchFunc(rows, row, func(have T, row *T) int {
-		if compare(&have, row) <= 0 {
-			return -1
+	low, high := 0, len(rows)
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		if compare(&rows[middle], row) <= 0 {
+			low = middle + 1
+		} else {
+			high = middle
 		}
-		return 1
-	})
-	return at
+	}
+	return low
 }
 
 // insert returns a copy of rows with another one among them, and at most n of them: what state has must stay as it is.

@@ -90,7 +90,7 @@ func Update[T any](ctx *Context, out Collector[Change[T]], before, after *T) {
 		slot, folds = ctx.Slot()
 	}
 	if !folds {
-		emitUpdate(out, before, after)
+		EmitUpdate(out, before, after)
 		return
 	}
 	p, now := out.fold.place(slot), out.fold.generation()
@@ -98,14 +98,16 @@ func Update[T any](ctx *Context, out Collector[Change[T]], before, after *T) {
 		out.out.Rows[p.row].Row, out.out.Times[p.row] = *after, *out.time
 		return
 	}
-	emitUpdate(out, before, after)
+	EmitUpdate(out, before, after)
 	*p = place{now, slot, uint32(len(out.out.Rows) - 1)}
 	if after == nil {
 		p.generation = 0 // which is none: what comes next is a row of its own
 	}
 }
 
-func emitUpdate[T any](out Collector[Change[T]], before, after *T) {
+// EmitUpdate emits the changes that make one row another, at once; nil is none. It is for functions whose result may have
+// several rows for a key; others take [Update].
+func EmitUpdate[T any](out Collector[Change[T]], before, after *T) {
 	switch {
 	case before == nil && after != nil:
 		out.Emit(Change[T]{Insert, *after})

@@ -31,7 +31,7 @@ func emitRows[T any](before, after []T, s step, out aquifer.Collector[aquifer.Ch
 			in = &after[len(after)-1]
 		}
 	}
-	emitUpdate(out, gone, in)
+	flow.EmitUpdate(out, gone, in)
 }
 
 // emitRanks emits the rows whose place has changed.
@@ -49,19 +49,6 @@ func emitRanks[T any](before, after []T, s step, out aquifer.Collector[aquifer.C
 			emit(aquifer.UpdateBefore, i, before[i])
 			emit(aquifer.UpdateAfter, i, after[i])
 		}
-	}
-}
-
-// emitUpdate emits what makes one row another; nil is none.
-func emitUpdate[T any](out aquifer.Collector[aquifer.Change[T]], before, after *T) {
-	switch {
-	case before != nil && after != nil:
-		out.Emit(aquifer.Change[T]{Kind: aquifer.UpdateBefore, Row: *before})
-		out.Emit(aquifer.Change[T]{Kind: aquifer.UpdateAfter, Row: *after})
-	case after != nil:
-		out.Emit(aquifer.Change[T]{Kind: aquifer.Insert, Row: *after})
-	case before != nil:
-		out.Emit(aquifer.Change[T]{Kind: aquifer.Delete, Row: *before})
 	}
 }
 

@@ -2,8 +2,10 @@ package aquifer
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 
-	"github.com/aquifer-stream/aquifer/internal/operator"
+	"github.com/aquifer-stream/aquifer/internal/nfa"
 	"github.com/aquifer-stream/aquifer/pattern"
 )
 
@@ -50,53 +52,17 @@ func Detect[K comparable, T, Out any](
 	for _, o := range options {
 		o(&settings)
 	}
-	n := s.job.addNode("detect", name, s.edges(operator.Hash, s.hasher), settings.options)
-	n.Outputs = []operator.RowType{operator.RowTypeOf[Out]()}
-	late, timedOut := 0, 0 // places among the outputs
-	if settings.late != nil {
-		settings.late.attach(s.job, n)
-		late = len(n.Outputs) - 1
+	machine := sync.OnceValue(func() *nfa.Machine[T] { return nfa.Compile(p) })
+	newDetector := func(late *atomic.Int64) ProcessFunc[T, Out] {
+		return &detector[T, Out]{
+			machine: machine(), shape: p.String(), combine: combine,
+			late: lateRows[T]{late, settings.late}, timedOut: settings.timedOut,
+		}
 	}
-	if settings.timedOut != nil {
-		settings.timedOut.attach(s.job, n)
-		timedOut = len(n.Outputs) - 1
-	}
+	sides := append(settings.late.ifAny(), settings.timedOut.ifAny()...)
+	out, n := addProcess(s, "detect", name, sides, newDetector, settings.options)
 	if err := p.Validate(); err != nil {
 		s.job.graph.Mistake(fmt.Errorf("operator %q: %w", n.Name, err))
-		return output[Out](s.job, n, 0)
 	}
-	newDetector := detectors(p, combine, wanted{settings.late != nil, settings.timedOut != nil})
-	n.Keyed = operator.PlanProcess[K](n.Name, func() operator.ProcessFunc[T, detected[T, Out]] { return newDetector(nil) })
-	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
-		return operator.NewProcess(env, detectedTo[T, Out](out, late, timedOut), s.key, newDetector(&env.Stats.Late))
-	}
-	return output[Out](s.job, n, 0)
-}
-
-// detected is a row of one of the outputs of a detection.
-type detected[T, Out any] struct {
-	match    Out
-	late     *T
-	timedOut *pattern.Match[T]
-}
-
-// detectedTo takes the outputs apart. A place of zero is that of none.
-func detectedTo[T, Out any](out []any, late, timedOut int) *operator.Parting[detected[T, Out]] {
-	parts := []operator.Part[detected[T, Out]]{
-		operator.PartOf(operator.As[Out](out[0]), func(d *detected[T, Out]) *Out {
-			if d.late != nil || d.timedOut != nil {
-				return nil
-			}
-			return &d.match
-		}),
-	}
-	if late > 0 {
-		parts = append(parts, operator.PartOf(operator.As[T](out[late]),
-			func(d *detected[T, Out]) *T { return d.late }))
-	}
-	if timedOut > 0 {
-		parts = append(parts, operator.PartOf(operator.As[pattern.Match[T]](out[timedOut]),
-			func(d *detected[T, Out]) *pattern.Match[T] { return d.timedOut }))
-	}
-	return operator.NewParting(parts...)
+	return out
 }

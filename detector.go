@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/nfa"
@@ -17,26 +16,14 @@ type detector[T, Out any] struct {
 	machine *nfa.Machine[T]
 	shape   string // of the pattern
 	combine func(*pattern.Match[T]) Out
-	late    *atomic.Int64 // counts rows; nil in an instance that only serves to plan
-	wanted  wanted
+	late    lateRows[T]
+	// timedOut is where partial matches go whose time is over; nil if nobody wants them.
+	timedOut *Side[pattern.Match[T]]
 
 	waiting state.Map[int64, []T] // by event time
 	runs    state.Value[nfa.Runs]
 	rows    state.Map[int64, nfa.Row[T]]
 	nodes   state.Map[int64, nfa.Node]
-}
-
-// wanted says which side outputs there are.
-type wanted struct{ late, timedOut bool }
-
-// detectors returns what makes the detectors of a pattern.
-func detectors[T, Out any](
-	p pattern.Pattern[T], combine func(*pattern.Match[T]) Out, w wanted,
-) func(late *atomic.Int64) *detector[T, Out] {
-	machine := nfa.Compile(p)
-	return func(late *atomic.Int64) *detector[T, Out] {
-		return &detector[T, Out]{machine: machine, shape: p.String(), combine: combine, late: late, wanted: w}
-	}
 }
 
 // Open declares what waits, and what has been matched: of another pattern that would be misread, so it is state of
@@ -58,7 +45,7 @@ func (d *detector[T, Out]) Open(s *state.Scope) (err error) {
 var errNoOrder = errors.New("a row without event time has no place among others: give the source an EventTime")
 
 // Process lets a row wait for its turn.
-func (d *detector[T, Out]) Process(ctx *Context, row *T, out Collector[detected[T, Out]]) error {
+func (d *detector[T, Out]) Process(ctx *Context, row *T, _ Collector[Out]) error {
 	if ctx.Time == flow.NoTime {
 		return errNoOrder
 	}
@@ -68,8 +55,7 @@ func (d *detector[T, Out]) Process(ctx *Context, row *T, out Collector[detected[
 	}
 	// After a restore watermarks begin anew, but a key does not go back behind what it has looked at.
 	if ctx.Time < ctx.Watermark || begun && ctx.Time < runs.Time {
-		d.dropLate(*row, out)
-		return nil
+		return d.late.leave(ctx, row)
 	}
 	rows, _, err := d.waiting.Get(ctx, ctx.Time)
 	if err != nil {
@@ -78,16 +64,8 @@ func (d *detector[T, Out]) Process(ctx *Context, row *T, out Collector[detected[
 	return errors.Join(d.waiting.Set(ctx, ctx.Time, append(slices.Clip(rows), *row)), ctx.RegisterEventTimer(ctx.Time+1))
 }
 
-// dropLate counts a row that comes late, and sends it aside if it is wanted.
-func (d *detector[T, Out]) dropLate(row T, out Collector[detected[T, Out]]) {
-	d.late.Add(1)
-	if d.wanted.late {
-		out.Emit(detected[T, Out]{late: &row})
-	}
-}
-
 // OnTimer looks at the rows of the time that has just passed, and ends what has no more time.
-func (d *detector[T, Out]) OnTimer(ctx *Context, _ Timer, out Collector[detected[T, Out]]) error {
+func (d *detector[T, Out]) OnTimer(ctx *Context, _ Timer, out Collector[Out]) error {
 	runs, begun, err := d.runs.Get(ctx)
 	if err != nil {
 		return err
@@ -96,7 +74,7 @@ func (d *detector[T, Out]) OnTimer(ctx *Context, _ Timer, out Collector[detected
 	if err != nil || !waiting && !begun {
 		return err
 	}
-	buffer, found := &detectBuffer[T]{ctx, d.rows, d.nodes}, &detections[T, Out]{out, d}
+	buffer, found := &detectBuffer[T]{ctx, d.rows, d.nodes}, &detections[T, Out]{ctx, out, d}
 	for i := range rows {
 		if err := d.machine.Step(&runs, buffer, &rows[i], ctx.Time-1, found); err != nil {
 			return err
@@ -125,18 +103,21 @@ func (d *detector[T, Out]) keep(ctx *Context, runs nfa.Runs) error {
 
 // detections emits what a machine finds.
 type detections[T, Out any] struct {
-	out      Collector[detected[T, Out]]
+	ctx      *Context
+	out      Collector[Out]
 	detector *detector[T, Out]
 }
 
-func (d *detections[T, Out]) Match(m *pattern.Match[T], at int64) {
-	d.out.EmitAt(detected[T, Out]{match: d.detector.combine(m)}, at)
+func (d *detections[T, Out]) Match(m *pattern.Match[T], at int64) error {
+	d.out.EmitAt(d.detector.combine(m), at)
+	return nil
 }
 
-func (d *detections[T, Out]) TimedOut(m *pattern.Match[T], at int64) {
-	if d.detector.wanted.timedOut {
-		d.out.EmitAt(detected[T, Out]{timedOut: m}, at)
+func (d *detections[T, Out]) TimedOut(m *pattern.Match[T], at int64) error {
+	if d.detector.timedOut == nil {
+		return nil
 	}
+	return d.detector.timedOut.EmitAt(d.ctx, *m, at)
 }
 
 // detectBuffer is the shared buffer of a key.

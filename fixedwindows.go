@@ -93,7 +93,7 @@ func (f *fixedWindows[K, T, Out]) Prefetch(ctx *Prefetch, _ *T) error {
 	return nil
 }
 
-func (f *fixedWindows[K, T, Out]) Process(ctx *Context, in *T, out Collector[orLate[T, Out]]) (err error) {
+func (f *fixedWindows[K, T, Out]) Process(ctx *Context, in *T, out Collector[Out]) (err error) {
 	if err := f.needTime(ctx); err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (f *fixedWindows[K, T, Out]) Process(ctx *Context, in *T, out Collector[orL
 		}
 	}
 	if !some {
-		f.late.leave(ctx, in, out)
+		return f.late.leave(ctx, in)
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func (f *fixedWindows[K, T, Out]) keep(ctx *Context, pane int64, in *T) (first b
 }
 
 // came does what the trigger says about a row that has come to a window. first is set for the first row of a part.
-func (f *fixedWindows[K, T, Out]) came(ctx *Context, end int64, first bool, out Collector[orLate[T, Out]]) error {
+func (f *fixedWindows[K, T, Out]) came(ctx *Context, end int64, first bool, out Collector[Out]) error {
 	if err := f.setTimers(ctx, end, first); err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (f *fixedWindows[K, T, Out]) count(ctx *Context, end int64) (full bool, err
 }
 
 // OnTimer lets windows fire, and forgets those that are over.
-func (f *fixedWindows[K, T, Out]) OnTimer(ctx *Context, timer Timer, out Collector[orLate[T, Out]]) error {
+func (f *fixedWindows[K, T, Out]) OnTimer(ctx *Context, timer Timer, out Collector[Out]) error {
 	by := byTimer(ctx, timer)
 	ends := !timer.Processing && f.trigger.EventTime || timer.Processing && f.trigger.ProcessingTime
 	if ends && f.isEnd(ctx.Time) {
@@ -244,7 +244,7 @@ func (f *fixedWindows[K, T, Out]) parts(ctx *Context, from, to int64) (parts []w
 }
 
 // fire lets a window fire, if it has rows.
-func (f *fixedWindows[K, T, Out]) fire(ctx *Context, end int64, by firing, out Collector[orLate[T, Out]]) error {
+func (f *fixedWindows[K, T, Out]) fire(ctx *Context, end int64, by firing, out Collector[Out]) error {
 	parts, err := f.parts(ctx, f.start(end), end)
 	if err != nil || len(parts) == 0 {
 		return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync/atomic"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -30,10 +31,10 @@ func Over[K comparable, T, A, R any](
 	for _, o := range options {
 		o(&settings)
 	}
-	newFunc := func(late lateRows[T, OverRow[T, R]]) ProcessFunc[T, orLate[T, OverRow[T, R]]] {
-		return &overFunc[T, A, R]{frame: frame, agg: agg, late: late}
+	newFunc := func(late *atomic.Int64) ProcessFunc[T, OverRow[T, R]] {
+		return &overFunc[T, A, R]{frame: frame, agg: agg, late: lateRows[T]{late, settings.late}}
 	}
-	out, n := processLate(s, "over", name, settings.late, newFunc, settings.options)
+	out, n := addProcess(s, "over", name, settings.late.ifAny(), newFunc, settings.options)
 	err := frame.Validate()
 	if err == nil && (agg.Add == nil || agg.Result == nil) {
 		err = errors.New("the aggregator has no Add or no Result function")
@@ -48,7 +49,7 @@ func Over[K comparable, T, A, R any](
 type overFunc[T, A, R any] struct {
 	frame   window.Frame
 	agg     Aggregator[T, A, R]
-	late    lateRows[T, OverRow[T, R]]
+	late    lateRows[T]
 	waiting state.Map[paneRow, T]         // by time
 	counts  state.Map[int64, int64]       // how many rows of a time are waiting
 	bounds  state.Value[frameBounds]      // of history
@@ -89,13 +90,12 @@ func (o *overFunc[T, A, R]) Prefetch(ctx *Prefetch, _ *T) error {
 	return nil
 }
 
-func (o *overFunc[T, A, R]) Process(ctx *Context, in *T, out Collector[orLate[T, OverRow[T, R]]]) error {
+func (o *overFunc[T, A, R]) Process(ctx *Context, in *T, _ Collector[OverRow[T, R]]) error {
 	if ctx.Time == flow.NoTime {
 		return base.Errorf(base.Config, "a row has no event time, so it has no place in an order: give the source an EventTime")
 	}
 	if ctx.Time < ctx.Watermark {
-		o.late.leave(ctx, in, out)
-		return nil
+		return o.late.leave(ctx, in)
 	}
 	n, _, err := o.counts.Get(ctx, ctx.Time)
 	if err != nil {
@@ -106,14 +106,14 @@ func (o *overFunc[T, A, R]) Process(ctx *Context, in *T, out Collector[orLate[T,
 }
 
 // OnTimer emits the rows of the time before, and forgets those that no later frame has.
-func (o *overFunc[T, A, R]) OnTimer(ctx *Context, _ Timer, out Collector[orLate[T, OverRow[T, R]]]) error {
+func (o *overFunc[T, A, R]) OnTimer(ctx *Context, _ Timer, out Collector[OverRow[T, R]]) error {
 	at := ctx.Time - 1
 	rows, err := o.take(ctx, at)
 	if err != nil {
 		return err
 	}
 	emit := func(row T, value R) {
-		out.EmitAt(orLate[T, OverRow[T, R]]{Row: OverRow[T, R]{row, value}}, at)
+		out.EmitAt(OverRow[T, R]{row, value}, at)
 	}
 	switch {
 	case o.frame.IsUnbounded():

@@ -1,8 +1,11 @@
 package aquifer
 
 import (
+	"sync/atomic"
+
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/operator"
+	"github.com/aquifer-stream/aquifer/internal/plan"
 	"github.com/aquifer-stream/aquifer/state"
 )
 
@@ -60,15 +63,25 @@ type TimerFunc[Out any] interface {
 func Process[K comparable, In, Out any](
 	s KeyedStream[K, In], name string, newFunc func() ProcessFunc[In, Out], options ...Option,
 ) Stream[Out] {
-	plain := func() operator.ProcessFunc[In, Out] { return newFunc() }
-	n := s.job.addNode("process", name, s.edges(operator.Hash, s.hasher), options)
+	out, _ := addProcess(s, "process", name, nil, func(*atomic.Int64) ProcessFunc[In, Out] { return newFunc() }, options)
+	return out
+}
+
+// addProcess adds an operator with a function over a keyed stream, which may count rows that come too late. sides are
+// the function's own side outputs, before those of the options.
+func addProcess[K comparable, In, Out any](
+	s KeyedStream[K, In], kind, name string, sides []any, newFunc func(late *atomic.Int64) ProcessFunc[In, Out],
+	options []Option,
+) (Stream[Out], *plan.Node) {
+	n := s.job.addNode(kind, name, s.edges(operator.Hash, s.hasher), options)
+	n.Sides = append(sides, n.Sides...)
 	functionOutputs[Out](s.job, n)
-	n.Keyed = operator.PlanProcess[K](n.Name, plain)
+	n.Keyed = operator.PlanProcess[K](n.Name, func() operator.ProcessFunc[In, Out] { return newFunc(new(atomic.Int64)) })
 	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
 		connectSides(n, env, out)
-		return operator.NewProcess(env, operator.As[Out](out[0]), s.key, newFunc())
+		return operator.NewProcess(env, operator.As[Out](out[0]), s.key, newFunc(&env.Stats.Late))
 	}
-	return output[Out](s.job, n, 0)
+	return output[Out](s.job, n, 0), n
 }
 
 // UnkeyedFunc is a function over a stream without keys. Each subtask has one, used by one goroutine at a time.

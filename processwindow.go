@@ -3,6 +3,7 @@ package aquifer
 import (
 	"fmt"
 	"iter"
+	"sync/atomic"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -52,8 +53,8 @@ func windows[K comparable, T, Out any](
 	for _, o := range options {
 		o(&settings)
 	}
-	out, n := processLate(s, "window", name, settings.late, func(late lateRows[T, Out]) ProcessFunc[T, orLate[T, Out]] {
-		return newWindowsFunc(w, newContents(), late)
+	out, n := addProcess(s, "window", name, settings.late.ifAny(), func(late *atomic.Int64) ProcessFunc[T, Out] {
+		return newWindowsFunc(w, newContents(), lateRows[T]{late, settings.late})
 	}, settings.options)
 	return out, func(err error) {
 		if err != nil {
@@ -64,13 +65,13 @@ func windows[K comparable, T, Out any](
 
 // windowsFunc is the function of an operator for windows.
 type windowsFunc[T, Out any] interface {
-	ProcessFunc[T, orLate[T, Out]]
+	ProcessFunc[T, Out]
 	PrefetchFunc[T]
-	TimerFunc[orLate[T, Out]]
+	TimerFunc[Out]
 }
 
 func newWindowsFunc[K comparable, T, Out any](
-	w window.Window, c windowContents[K, T, Out], late lateRows[T, Out],
+	w window.Window, c windowContents[K, T, Out], late lateRows[T],
 ) windowsFunc[T, Out] {
 	f := firingWindows[K, T, Out]{window: w, trigger: w.Triggered(), contents: c, late: late}
 	if w.IsSession() {
@@ -84,7 +85,7 @@ type firingWindows[K comparable, T, Out any] struct {
 	window   window.Window
 	trigger  window.Trigger
 	contents windowContents[K, T, Out]
-	late     lateRows[T, Out]
+	late     lateRows[T]
 }
 
 // needTime refuses a row without an event time where that is needed.
@@ -110,7 +111,7 @@ func byTimer(ctx *Context, timer Timer) firing {
 
 // give lets a window fire whose rows are in parts.
 func (f *firingWindows[K, T, Out]) give(
-	ctx *Context, w WindowContext[K], parts []windowPart, by firing, out Collector[orLate[T, Out]],
+	ctx *Context, w WindowContext[K], parts []windowPart, by firing, out Collector[Out],
 ) error {
 	if !f.window.IsGlobal() {
 		by.at = w.End - 1
@@ -121,7 +122,7 @@ func (f *firingWindows[K, T, Out]) give(
 		return err
 	}
 	for i := range b.Rows {
-		out.EmitAt(orLate[T, Out]{Row: b.Rows[i]}, b.Times[i])
+		out.EmitAt(b.Rows[i], b.Times[i])
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func (s *sessionWindows[K, T, Out]) Prefetch(*Prefetch, *T) error { return nil }
 // end is when a session ends: a row at that time still joins it.
 func (s *sessionWindows[K, T, Out]) end(o *keptSession) int64 { return o.Last + s.window.Gap() }
 
-func (s *sessionWindows[K, T, Out]) Process(ctx *Context, in *T, out Collector[orLate[T, Out]]) error {
+func (s *sessionWindows[K, T, Out]) Process(ctx *Context, in *T, out Collector[Out]) error {
 	if err := s.needTime(ctx); err != nil {
 		return err
 	}
@@ -52,8 +52,7 @@ func (s *sessionWindows[K, T, Out]) Process(ctx *Context, in *T, out Collector[o
 	}
 	o, others, touched := s.merge(all.All, ctx.Time)
 	if !touched && ctx.Time+s.window.Gap()+s.window.Lateness() < ctx.Watermark {
-		s.late.leave(ctx, in, out)
-		return nil
+		return s.late.leave(ctx, in)
 	}
 	if len(o.Parts) == 0 {
 		o.Parts = []windowPart{{Pane: all.Next}}
@@ -93,7 +92,7 @@ func (s *sessionWindows[K, T, Out]) merge(all []keptSession, t int64) (m keptSes
 
 // came does what the trigger says about a row that has come to a session. A session that was not complete has a timer,
 // which is early now.
-func (s *sessionWindows[K, T, Out]) came(ctx *Context, o *keptSession, out Collector[orLate[T, Out]]) (err error) {
+func (s *sessionWindows[K, T, Out]) came(ctx *Context, o *keptSession, out Collector[Out]) (err error) {
 	end, timed := s.end(o), !o.Complete
 	o.Complete = end < ctx.Watermark
 	if o.Complete {
@@ -115,7 +114,7 @@ func (s *sessionWindows[K, T, Out]) came(ctx *Context, o *keptSession, out Colle
 }
 
 // OnTimer lets sessions fire, and forgets those that are over.
-func (s *sessionWindows[K, T, Out]) OnTimer(ctx *Context, timer Timer, out Collector[orLate[T, Out]]) error {
+func (s *sessionWindows[K, T, Out]) OnTimer(ctx *Context, timer Timer, out Collector[Out]) error {
 	all, ok, err := s.sessions.Get(ctx)
 	if err != nil || !ok {
 		return err
@@ -140,7 +139,7 @@ func (s *sessionWindows[K, T, Out]) OnTimer(ctx *Context, timer Timer, out Colle
 
 // settle does for a session what there is to do when a timer fires. It reports whether the session is over.
 func (s *sessionWindows[K, T, Out]) settle(
-	ctx *Context, timer Timer, o *keptSession, out Collector[orLate[T, Out]],
+	ctx *Context, timer Timer, o *keptSession, out Collector[Out],
 ) (over bool, err error) {
 	end := s.end(o)
 	fires := o.Mark.due(ctx, timer, s.trigger)
@@ -169,7 +168,7 @@ func (s *sessionWindows[K, T, Out]) settle(
 
 // fire lets a session fire, if it has rows.
 func (s *sessionWindows[K, T, Out]) fire(
-	ctx *Context, o *keptSession, by firing, out Collector[orLate[T, Out]],
+	ctx *Context, o *keptSession, by firing, out Collector[Out],
 ) error {
 	o.Mark = windowMark{}
 	if len(o.Parts) == 0 {

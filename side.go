@@ -52,6 +52,14 @@ func (s *Side[T]) EmitAt(ctx flow.Aside, row T, time int64) error {
 	return err
 }
 
+// ifAny is a list of the side, or of nothing if it is nil: nobody wants its rows.
+func (s *Side[T]) ifAny() []any {
+	if s == nil {
+		return nil
+	}
+	return []any{s}
+}
+
 // output returns the operator's end of the side output.
 func (s *Side[T]) output(out any) operator.SideOutput {
 	return operator.NewSideOutput(s, operator.As[T](out))
@@ -82,5 +90,6 @@ func connectSides(n *plan.Node, env *operator.Env, out []any) {
 // sideless are the kinds of operators without functions that could emit to side outputs.
 var sideless = map[string]string{
 	"source": "a source", "sink": "a sink", "map": "a Map", "filter": "a Filter", "flat-map": "a FlatMap",
-	"window": "a window", "async": "a function that waits for an outside service",
+	"window": "a window", "over": "a window", "co-group": "a window", "detect": "a pattern",
+	"async": "a function that waits for an outside service",
 }

@@ -21,23 +21,15 @@ type CoGroupFunc[K comparable, L, R, Out any] func(
 func CoGroup[K comparable, L, R, Out any](
 	c ConnectedStreams[K, L, R], name string, w window.Window, fn CoGroupFunc[K, L, R, Out], options ...Option,
 ) Stream[Out] {
-	n := c.left.job.addNode("co-group", name, c.edges(), options)
-	n.Outputs = []operator.RowType{operator.RowTypeOf[Out]()}
+	newFunc := func(late *atomic.Int64) operator.CoProcessFunc[L, R, Out] {
+		rows := &rowContents[K, eitherRow[L, R], Out]{fn: fn.ofEither}
+		return coGroupFunc[L, R, Out]{newWindowsFunc(w, rows, lateRows[eitherRow[L, R]]{count: late})}
+	}
+	out, n := addCoProcess(c, "co-group", name, newFunc, options)
 	if err := w.Validate(); err != nil {
 		c.left.job.graph.Mistake(fmt.Errorf("operator %q: %w", n.Name, err))
 	}
-	newFunc := func(late *atomic.Int64) operator.CoProcessFunc[L, R, orLate[eitherRow[L, R], Out]] {
-		rows := &rowContents[K, eitherRow[L, R], Out]{fn: fn.ofEither}
-		return coGroupFunc[L, R, Out]{newWindowsFunc(w, rows, lateRows[eitherRow[L, R], Out]{count: late})}
-	}
-	n.Keyed = operator.PlanCoProcess[K](n.Name, func() operator.CoProcessFunc[L, R, orLate[eitherRow[L, R], Out]] {
-		return newFunc(new(atomic.Int64))
-	})
-	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
-		next := operator.SplitLate[eitherRow[L, R]](operator.As[Out](out[0]), nil)
-		return operator.NewCoProcess(env, next, c.left.key, c.right.key, newFunc(&env.Stats.Late))
-	}
-	return output[Out](c.left.job, n, 0)
+	return out
 }
 
 // WindowJoin is the inner join of the rows of two streams that have the same key in the same window: it makes a row of
@@ -96,16 +88,12 @@ type coGroupFunc[L, R, Out any] struct {
 	windowsFunc[eitherRow[L, R], Out]
 }
 
-func (c coGroupFunc[L, R, Out]) ProcessLeft(
-	ctx *Context, in *L, out Collector[orLate[eitherRow[L, R], Out]],
-) error {
+func (c coGroupFunc[L, R, Out]) ProcessLeft(ctx *Context, in *L, out Collector[Out]) error {
 	l := *in
 	return c.Process(ctx, &eitherRow[L, R]{Left: &l}, out)
 }
 
-func (c coGroupFunc[L, R, Out]) ProcessRight(
-	ctx *Context, in *R, out Collector[orLate[eitherRow[L, R], Out]],
-) error {
+func (c coGroupFunc[L, R, Out]) ProcessRight(ctx *Context, in *R, out Collector[Out]) error {
 	r := *in
 	return c.Process(ctx, &eitherRow[L, R]{Right: &r}, out)
 }

@@ -50,7 +50,9 @@ func (t *step[T]) expire(r *Run) error {
 		if err != nil {
 			return err
 		}
-		t.out.TimedOut(m, t.at)
+		if err := t.out.TimedOut(m, t.at); err != nil {
+			return err
+		}
 	}
 	return release(t.buf, r.Node)
 }

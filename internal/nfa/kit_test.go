@@ -90,9 +90,14 @@ func show[T any](m *pattern.Match[T], at int64) string {
 	return fmt.Sprint(strings.Trim(fmt.Sprint(m.All()), "[]"), " @", at)
 }
 
-func (l *listed[T]) Match(m *pattern.Match[T], at int64) { l.matches = append(l.matches, show(m, at)) }
-func (l *listed[T]) TimedOut(m *pattern.Match[T], at int64) {
+func (l *listed[T]) Match(m *pattern.Match[T], at int64) error {
+	l.matches = append(l.matches, show(m, at))
+	return nil
+}
+
+func (l *listed[T]) TimedOut(m *pattern.Match[T], at int64) error {
 	l.timedOut = append(l.timedOut, show(m, at))
+	return nil
 }
 
 // run lets a machine look at words, whose times are their places, but where one is given, as in "a1@5".

@@ -1,15 +1,18 @@
 package nfa
 
-import "slices"
+import (
+	"errors"
+	"slices"
+)
 
 // complete is called when a run is a match. Without a strategy it goes out at once.
 func (t *step[T]) complete(r *Run) error {
 	if t.skip.None() {
 		m, _, err := t.match(t.buf, r.Node)
-		if err == nil {
-			t.out.Match(m, t.at)
+		if err != nil {
+			return err
 		}
-		return err
+		return t.out.Match(m, t.at)
 	}
 	t.state.Found = append(slices.Clip(t.state.Found), Found{r.Node, r.First, r.Last})
 	return retain(t.buf, r.Node)
@@ -50,11 +53,7 @@ func (t *step[T]) emit(f Found) error {
 		}
 		return numbers[from], numbers[to-1], true
 	})
-	t.out.Match(m, t.at)
-	if err := t.leaveOut(bound); err != nil {
-		return err
-	}
-	return release(t.buf, f.Node)
+	return errors.Join(t.out.Match(m, t.at), t.leaveOut(bound), release(t.buf, f.Node))
 }
 
 // leaveOut forgets what began before a row.

@@ -2,12 +2,12 @@ package nfa
 
 import "github.com/aquifer-stream/aquifer/pattern"
 
-// Output takes what is found. A match is the receiver's.
+// Output takes what is found. A match is the receiver's. An error ends the step.
 type Output[T any] interface {
 	// Match is called for each match, at the event time of the row, or the last one of the time, that decided on it.
-	Match(m *pattern.Match[T], at int64)
+	Match(m *pattern.Match[T], at int64) error
 	// TimedOut is called for what has been matched when its time is over.
-	TimedOut(m *pattern.Match[T], at int64)
+	TimedOut(m *pattern.Match[T], at int64) error
 }
 
 // step is a row, or a progress of time, that runs look at.

@@ -3,10 +3,12 @@
 // The collector runs when the heap has grown by a percentage of what is alive. That is too often for a job with
 // little state: a few megabytes of rows on their way are garbage within milliseconds. And it is too seldom for one
 // with much: hot tables hold no pointers, so that collecting beside them costs next to nothing, but doubles them.
-// So here the heap may grow by what the collector has to scan, and by a floor at least, whatever else it holds.
+// So here the heap may grow by what the collector has to scan, and by a floor at least, whatever else it holds. A cycle
+// of the collector costs time by itself, so that floor is generous, unless memory has a limit.
 //
 // What always holds:
 //
-//   - After each collection the heap may grow by the greater of floor and what there is to scan.
+//   - Soon after each collection the heap may grow by the greater of the floor and what there is to scan, give or take a
+//     tenth.
 //   - A percentage that the user has set by GOGC is left alone, and what was set before comes back at the end.
 package gcpace

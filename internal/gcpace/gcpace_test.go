@@ -1,6 +1,7 @@
 package gcpace
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -14,14 +15,25 @@ func TestTheHeapMayGrowByWhatThereIsToScan(t *testing.T) {
 		live, scan uint64
 		want       int
 	}{
-		{"an empty heap may grow to the floor", 0, 0, 800},
-		{"a small heap too", 8 * mb, 6 * mb, 400},
-		{"tables without pointers do not double", 640 * mb, mb, 5},
+		{"an empty heap may grow to the floor", 0, 0, 3200},
+		{"a small heap too", 8 * mb, 6 * mb, 1600},
+		{"tables without pointers do not double", 640 * mb, mb, 20},
 		{"a heap full of pointers grows as usual", 640 * mb, 640 * mb, 100},
 		{"half of it pointers, by half", 640 * mb, 320 * mb, 50},
 	} {
-		if got := percent(c.live, c.scan); got != c.want {
+		if got := percent(c.live, c.scan, most); got != c.want {
 			t.Errorf("%s: %d percent, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func TestALimitOnMemoryLeavesLessForGarbage(t *testing.T) {
+	const mb = 1 << 20
+	for limit, want := range map[int64]uint64{
+		100 * mb: 32 * mb, 512 * mb: 64 * mb, 1 << 30: 128 * mb, math.MaxInt64: 128 * mb,
+	} {
+		if got := floor(limit); got != want {
+			t.Errorf("of %d MiB: %d MiB, want %d", limit/mb, got/mb, want/mb)
 		}
 	}
 }
@@ -38,21 +50,21 @@ func TestThePaceFollowsTheHeapAndEndsWithStop(t *testing.T) {
 	before := debug.SetGCPercent(100)
 	defer debug.SetGCPercent(before)
 	stop := Start()
-	if g := goal(); g < floor {
+	if g := goal(); g < most {
 		t.Errorf("the first collection is at %d bytes", g)
 	}
 	tables := make([][]byte, 0, 512)
 	for range 512 {
 		tables = append(tables, make([]byte, 1<<20)) // no pointers
 	}
-	// Each collection asks for an adjustment, which another goroutine makes.
-	for range 1000 {
+	const from, to = 600 << 20, 700 << 20
+	for range 1000 { // another goroutine looks
 		runtime.GC()
-		if g := goal(); g > 512<<20 && g < 640<<20 {
+		if g := goal(); g > from && g < to {
 			break
 		}
 	}
-	if g := goal(); g < 512<<20 || g > 640<<20 {
+	if g := goal(); g < from || g > to {
 		t.Errorf("half a gigabyte without pointers is collected at %d bytes", g)
 	}
 	runtime.KeepAlive(tables)

@@ -71,23 +71,17 @@ func (j *joiner[L, R, Out]) PrefetchRight(ctx *Prefetch, _ *R) error {
 }
 
 func (j *joiner[L, R, Out]) ProcessLeft(ctx *Context, l *L, out Collector[Out]) error {
-	rows, err := j.right.All(ctx)
+	err := j.right.Each(ctx, func(r *R) bool { out.Emit(j.combine(l, r)); return true })
 	if err != nil {
 		return err
-	}
-	for r := range rows {
-		out.Emit(j.combine(l, &r))
 	}
 	return j.left.Append(ctx, *l)
 }
 
 func (j *joiner[L, R, Out]) ProcessRight(ctx *Context, r *R, out Collector[Out]) error {
-	rows, err := j.left.All(ctx)
+	err := j.left.Each(ctx, func(l *L) bool { out.Emit(j.combine(l, r)); return true })
 	if err != nil {
 		return err
-	}
-	for l := range rows {
-		out.Emit(j.combine(&l, r))
 	}
 	return j.right.Append(ctx, *r)
 }

@@ -93,14 +93,11 @@ func (h *highest) OnTimer(ctx *aquifer.Context, _ aquifer.Timer, out aquifer.Col
 	if err != nil {
 		return err
 	}
-	rows, err := h.rows.All(ctx)
-	if err != nil {
-		return err
-	}
-	for c := range rows {
+	err = h.rows.Each(ctx, func(c *contender) bool {
 		if c.Price == price && ok || !h.ofAll && (!ok || c.Price > price) {
-			out.Emit(c)
+			out.Emit(*c)
 		}
-	}
-	return errors.Join(h.rows.Clear(ctx), h.price.Clear(ctx))
+		return true
+	})
+	return errors.Join(err, h.rows.Clear(ctx), h.price.Clear(ctx))
 }

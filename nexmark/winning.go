@@ -1,6 +1,8 @@
 package nexmark
 
 import (
+	"errors"
+
 	"cmp"
 
 	"github.com/aquifer-stream/aquifer"
@@ -56,16 +58,12 @@ func (w *winning) ProcessLeft(ctx *aquifer.Context, l *lot, out aquifer.Collecto
 	if err := w.auction.Set(ctx, *l); err != nil {
 		return err
 	}
-	early, err := w.waiting.All(ctx)
-	if err != nil {
-		return err
-	}
-	for o := range early {
-		if err := w.bid(ctx, l, &o, out); err != nil {
-			return err
-		}
-	}
-	return w.waiting.Clear(ctx)
+	var failed error
+	err := w.waiting.Each(ctx, func(o *offer) bool {
+		failed = w.bid(ctx, l, o, out)
+		return failed == nil
+	})
+	return errors.Join(failed, err, w.waiting.Clear(ctx))
 }
 
 func (w *winning) ProcessRight(ctx *aquifer.Context, o *offer, out aquifer.Collector[aquifer.Change[WinningBid]]) error {

@@ -31,6 +31,13 @@ func TestAListBelongsToTheKeyOfTheCallAndKeepsItsOrder(t *testing.T) {
 	}
 	for key, want := range map[string]string{"a": "[a1 a2 a3 a4]", "b": "[b1]", "c": "[]"} {
 		rows := slices.Collect(must(l.All(d.at(key))))
+		visited := []string{}
+		if err := l.Each(d.at(key), func(row *string) bool { visited = append(visited, *row); return true }); err != nil {
+			t.Fatal(err)
+		}
+		if fmt.Sprint(visited) != want {
+			t.Errorf("%s was visited with %v, want %s", key, visited, want)
+		}
 		if n := must(l.Len(d.at(key))); fmt.Sprint(rows) != want || n != len(rows) {
 			t.Errorf("%s has %v of %d, want %s", key, rows, n, want)
 		}
@@ -111,7 +118,7 @@ func TestWhatIsAddedToIsRefusedOutsideACallToo(t *testing.T) {
 	_, _, value := r.Get(ctx)
 	_, _, result := a.Get(ctx)
 	for what, err := range map[string]error{
-		"append": l.Append(ctx, 1), "append all": l.AppendAll(ctx, []int{1}), "all": all, "len": length,
+		"append": l.Append(ctx, 1), "append all": l.AppendAll(ctx, []int{1}), "all": all, "each": l.Each(ctx, func(*int) bool { return true }), "len": length,
 		"clear": l.Clear(ctx), "reduce": r.Add(ctx, 1), "value": value, "clear value": r.Clear(ctx),
 		"add": a.Add(ctx, 1), "result": result, "clear result": a.Clear(ctx),
 	} {

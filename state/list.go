@@ -75,6 +75,19 @@ func (l List[V]) All(ctx *flow.Context) (iter.Seq[V], error) {
 	return l.rows.All(keyed.Slot(slot))
 }
 
+// Each calls visit for the rows that All yields, until it reports that it wants no more. It copies and allocates less: a
+// row is for visit to read until it returns. If rows cannot be read, it fails.
+func (l List[V]) Each(ctx *flow.Context, visit func(row *V) (more bool)) error {
+	slot, active := ctx.Slot()
+	if !active {
+		return flow.ErrOutsideCall
+	}
+	if l.timed != nil {
+		return l.timed.Each(keyed.Slot(slot), visit)
+	}
+	return l.rows.Each(keyed.Slot(slot), visit)
+}
+
 // Len is the number of rows in the key's list. It reads what is not in memory, as All does.
 func (l List[V]) Len(ctx *flow.Context) (int, error) {
 	slot, active := ctx.Slot()

@@ -64,7 +64,10 @@ func (s *shelf) read(second int64) string {
 			s.t.Fatal(err)
 		}
 	}
-	list := strings.Join(slices.Collect(rows), "")
+	list, visited := strings.Join(slices.Collect(rows), ""), ""
+	if err := s.list.Each(ctx, func(row *string) bool { visited += *row; return true }); err != nil || visited != list {
+		s.t.Fatalf("%q was visited, %v, %q yielded", visited, err, list)
+	}
 	return strings.Join([]string{value, entry, list, sum, agg}, " ")
 }
 

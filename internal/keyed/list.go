@@ -3,7 +3,6 @@ package keyed
 import (
 	"bytes"
 	"encoding/binary"
-	"iter"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/record"
@@ -20,6 +19,8 @@ type List[V any] struct {
 	// garbage.
 	one V
 	row []byte
+	// spare are rows to decode into.
+	spare []*V
 }
 
 // chunk is a part of a list. A snapshot may share its bytes: they are appended to and never changed.
@@ -139,89 +140,6 @@ func (l *List[V]) last(s Slot) Slot {
 	t.entry = m.place(s, t.sequence)
 	m.owners[s].n++
 	return t.entry
-}
-
-// All yields the rows of the slot's list as of the call, in the order in which they were appended. The list may be
-// appended to meanwhile, and all other state used. Of a large list, what is not in memory is read as it is yielded,
-// and not kept; so rows that are cleared meanwhile may not come. If a row cannot be read, the iteration ends and
-// Failure says why.
-func (l *List[V]) All(s Slot) (iter.Seq[V], error) {
-	if rows, ok := l.small(s); ok {
-		return rows, nil
-	}
-	p, err := l.pieces(s)
-	if err != nil {
-		return nil, err
-	}
-	return p.rows(nil, func(int64) bool { return true }), nil
-}
-
-// small yields the rows of a list that is no more than one chunk, and in memory; most lists are. ok is false for others.
-func (l *List[V]) small(s Slot) (rows iter.Seq[V], ok bool) {
-	m := l.chunks
-	o := m.owner(s)
-	if o.knows != whole || o.head != 0 && m.links[o.head-1].next != 0 {
-		return nil, false
-	}
-	if o.head == 0 || !m.column.has(o.head-1) {
-		return noRows[V], true
-	}
-	c := *m.valueOf(o.head - 1)
-	return func(yield func(V) bool) {
-		err := l.walk(&c, func(v V, _ int64) error {
-			if !yield(v) {
-				return errEnough
-			}
-			return nil
-		})
-		if err != nil && err != errEnough {
-			m.core.fail(s, err)
-		}
-	}, true
-}
-
-func noRows[V any](func(V) bool) {}
-
-// walk visits the rows of a chunk, with when they expire, until visit fails.
-func (l *List[V]) walk(c *chunk[V], visit func(v V, until int64) error) error {
-	decode := c.older
-	if decode == nil {
-		decode = l.decode
-	}
-	var zero V
-	rest, v := c.bytes, new(V) // one for all rows: it is passed on by address
-	for range c.rows {
-		row, until, next, ok := c.row(rest)
-		if !ok {
-			return base.Errorf(base.Corrupt, "operator %q: state %q: a part of a list ends early",
-				l.chunks.core.Name, l.chunks.name)
-		}
-		*v = zero
-		if err := decode(row, v); err != nil {
-			return err
-		}
-		if err := visit(*v, until); err != nil {
-			return err
-		}
-		rest = next
-	}
-	return nil
-}
-
-// row takes the first row off what is left of a chunk.
-func (c *chunk[V]) row(rest []byte) (row []byte, until int64, next []byte, ok bool) {
-	size, n := binary.Uvarint(rest)
-	if n <= 0 || size > uint64(len(rest)-n) {
-		return nil, 0, nil, false
-	}
-	row, next = rest[n:n+int(size)], rest[n+int(size):]
-	if !c.timed {
-		return row, 0, next, true
-	}
-	if len(row) < 8 {
-		return nil, 0, nil, false
-	}
-	return row[8:], int64(binary.BigEndian.Uint64(row)), next, true
 }
 
 // Len is the number of rows in the slot's list.

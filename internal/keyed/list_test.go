@@ -3,6 +3,7 @@ package keyed
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -150,6 +151,81 @@ func TestAListThatIsDamagedIsReported(t *testing.T) {
 				t.Errorf("%s: %v, %v", name, rows, err)
 			}
 		}
+	}
+}
+
+func TestTheRowsOfAListThatAreVisitedAreThoseThatItYields(t *testing.T) {
+	n := newNumbers(t, 100_000, &shelf{m: map[string]string{}}, 0)
+	for key, rows := range map[string]int64{"none": 0, "short": 3, "long": 3000, "large": 300_000} {
+		for i := range rows {
+			n.list.Append(n.slot(t, key), &i)
+		}
+	}
+	for _, when := range []string{"in memory", "below"} {
+		for _, key := range []string{"none", "short", "long", "large"} {
+			yielded, err := listed(n.store, n.list, n.slot(t, key))
+			must(t, err)
+			visited := []int64{}
+			must(t, n.list.Each(n.slot(t, key), func(v *int64) bool { visited = append(visited, *v); return true }))
+			if !slices.Equal(yielded, visited) {
+				t.Errorf("%s, %s: %d rows were yielded, %d visited", when, key, len(yielded), len(visited))
+			}
+			some := 0
+			must(t, n.list.Each(n.slot(t, key), func(*int64) bool { some++; return some < 2 }))
+			if want := min(2, len(yielded)); some != want {
+				t.Errorf("%s, %s: %d rows were visited, want %d", when, key, some, want)
+			}
+		}
+		n.checkpoint(t)
+		n = newNumbers(t, 100_000, n.below, 1)
+	}
+}
+
+func TestRowsAreVisitedWithinAVisit(t *testing.T) {
+	n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
+	slot := n.slot(t, "a")
+	for i := range int64(3) {
+		n.list.Append(slot, &i)
+	}
+	var seen []string
+	must(t, n.list.Each(slot, func(outer *int64) bool {
+		sum := *outer
+		must(t, n.list.Each(slot, func(inner *int64) bool { sum += *inner; return true }))
+		seen = append(seen, fmt.Sprint(*outer, ":", sum))
+		n.list.Append(slot, outer)
+		return true
+	}))
+	if got := strings.Join(seen, " "); got != "0:3 1:4 2:6" {
+		t.Errorf("%s: not the rows as of each call", got)
+	}
+}
+
+func TestADamagedListIsNotVisited(t *testing.T) {
+	n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
+	seven := int64(7)
+	n.list.Append(n.slot(t, "a"), &seven)
+	n.checkpoint(t)
+	for k, good := range n.below.m {
+		n.below.m[k] = good[:len(good)-1]
+	}
+	again := newNumbers(t, 0, n.below, 1)
+	err := again.list.Each(again.slot(t, "a"), func(*int64) bool { t.Error("a row"); return true })
+	if base.KindOf(err) != base.Corrupt {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestVisitingAShortListAllocatesNothing(t *testing.T) {
+	n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
+	slot, sum := n.slot(t, "a"), int64(0)
+	for i := range int64(100) {
+		n.list.Append(slot, &i)
+	}
+	allocs := testing.AllocsPerRun(1000, func() {
+		must(t, n.list.Each(slot, func(v *int64) bool { sum += *v; return true }))
+	})
+	if allocs > 0 || sum != 1001*4950 {
+		t.Errorf("%v allocations, a sum of %d", allocs, sum)
 	}
 }
 

@@ -103,21 +103,23 @@ func (p *pieces[V]) below(visit func(sequence uint64, value []byte) error) error
 // error ends it, and is kept for Failure.
 func (p pieces[V]) rows(met func(sequence uint64, c *chunk[V]) error, live func(until int64) bool) iter.Seq[V] {
 	return func(yield func(V) bool) {
-		err := p.each(func(sequence uint64, c *chunk[V]) error {
-			if met != nil {
-				if err := met(sequence, c); err != nil {
-					return err
-				}
-			}
-			return p.list.walk(c, func(v V, until int64) error {
-				if live(until) && !yield(v) {
-					return errEnough
-				}
-				return nil
-			})
-		})
+		err := p.visit(met, live, func(v *V) bool { return yield(*v) })
 		if err != nil && err != errEnough {
 			p.list.chunks.core.fail(p.walk.s, err)
 		}
 	}
+}
+
+// visit visits the rows of a list that are live, until it fails with errEnough.
+func (p *pieces[V]) visit(
+	met func(sequence uint64, c *chunk[V]) error, live func(until int64) bool, visit func(*V) bool,
+) error {
+	return p.each(func(sequence uint64, c *chunk[V]) error {
+		if met != nil {
+			if err := met(sequence, c); err != nil {
+				return err
+			}
+		}
+		return p.list.walk(c, live, visit)
+	})
 }

@@ -35,17 +35,29 @@ func (l *TimedList[V]) Append(s Slot, v *V) { l.append(s, v, l.anew()) }
 // again, and stay in memory until they are.
 func (l *TimedList[V]) All(s Slot) (iter.Seq[V], error) {
 	p, err := l.pieces(s)
+	return p.rows(l.met(s), l.live), err
+}
+
+// Each is that of List.
+func (l *TimedList[V]) Each(s Slot, visit func(*V) bool) error {
+	p, err := l.pieces(s)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	met := func(sequence uint64, c *chunk[V]) error {
+	return unlessEnough(p.visit(l.met(s), l.live, visit))
+}
+
+// met lets the rows of a chunk that is read live on, if they do so when they are read.
+func (l *TimedList[V]) met(s Slot) func(sequence uint64, c *chunk[V]) error {
+	return func(sequence uint64, c *chunk[V]) error {
 		if until, changed := l.read(c.first(l.over)); changed && !l.over(c.until) {
 			return l.extend(s, sequence, until)
 		}
 		return nil
 	}
-	return p.rows(met, func(until int64) bool { return !l.over(until) }), nil
 }
+
+func (l *TimedList[V]) live(until int64) bool { return !l.over(until) }
 
 // first is when the first of the rows that are not over expires; zero if that is for rows without a time-to-live.
 func (c *chunk[V]) first(over func(until int64) bool) (first int64) {
@@ -69,12 +81,7 @@ func (l *TimedList[V]) extend(s Slot, sequence uint64, until int64) error {
 		return err
 	}
 	var rows []V
-	err = l.walk(l.chunks.valueOf(e), func(v V, until int64) error {
-		if !l.over(until) {
-			rows = append(rows, v)
-		}
-		return nil
-	})
+	err = l.walk(l.chunks.valueOf(e), l.live, func(v *V) bool { rows = append(rows, *v); return true })
 	if err == nil && len(rows) > 0 {
 		l.renew(e, rows, until)
 	}
@@ -97,14 +104,7 @@ func (l *TimedList[V]) Len(s Slot) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = p.each(func(_ uint64, c *chunk[V]) error {
-		return l.walk(c, func(_ V, until int64) error {
-			if !l.over(until) {
-				n++
-			}
-			return nil
-		})
-	})
+	err = p.visit(nil, l.live, func(*V) bool { n++; return true })
 	return n, err
 }
 

@@ -41,22 +41,27 @@ func TestKilledJobsOnAnObjectStoreWriteWhatAnUndisturbedRunWrites(t *testing.T) 
 	caches := t.TempDir()
 	var bounded []Program
 	for _, p := range programs(t, n) {
-		inner := p.Command
-		p.Command = func(place, out string) *exec.Cmd {
-			c := inner(place, out)
-			c.Args = append(c.Args, "--memory", memoryOf[p.Name], "--max-parallelism", "8")
-			if !strings.Contains(place, "://") {
-				return c
-			}
-			cache := filepath.Join(caches, url.PathEscape(place)) // which a process that is killed leaves to the next
-			c.Args = append(c.Args, "--cache", cache, "--cache-size", "10000000")
-			return c
-		}
 		if p.Name != "q5" { // whose state is never large
-			bounded = append(bounded, p)
+			bounded = append(bounded, p.in(memoryOf[p.Name], caches))
 		}
 	}
 	disturbAll(t, bounded, n, func(name string) State { return State{server.Place(name), server.Dir(name)} })
+}
+
+// in returns the program with a bound on its memory, and a disk cache if its state is not on disk.
+func (p Program) in(memory, caches string) Program {
+	inner := p.Command
+	p.Command = func(place, out string) *exec.Cmd {
+		c := inner(place, out)
+		c.Args = append(c.Args, "--memory", memory, "--max-parallelism", "8")
+		if !strings.Contains(place, "://") {
+			return c
+		}
+		cache := filepath.Join(caches, url.PathEscape(place)) // which a process that is killed leaves to the next
+		c.Args = append(c.Args, "--cache", cache, "--cache-size", "10000000")
+		return c
+	}
+	return p
 }
 
 // memoryOf is so much that hot tables have about a quarter of what the state of a job takes.

@@ -83,6 +83,17 @@ func TestTheEnginesTakeTurns(t *testing.T) {
 	}
 }
 
+func TestEachRunHasStateOfItsOwnWhereItIsWanted(t *testing.T) {
+	o := quick(t)
+	o.State, o.Memory, o.Rounds = t.TempDir()+"/", 5_000_000, 1
+	measured(t, o, "q5")
+	runs, err := filepath.Glob(filepath.Join(o.State, "aquifer-bench-nexmark*", "q5-*"))
+	must(t, err)
+	if log := asked(t, o); len(runs) != 4 || strings.Count(log, " --memory 5000000 ") != 4 {
+		t.Errorf("%d places in\n%s", len(runs), log)
+	}
+}
+
 func TestQueriesThatThePeerDoesNotHaveAreMeasuredWithoutIt(t *testing.T) {
 	o := quick(t)
 	r := measured(t, o, "q6", "q12", "q0")
@@ -193,6 +204,7 @@ func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
 		"parallelism 0":               func(o *Options) { o.Parallelism = 0 },
 		"-1s of events by the clock":  func(o *Options) { o.Latency = -time.Second },
 		"and 0s between checkpoints":  func(o *Options) { o.Interval = 0 },
+		"a bound of -1 bytes":         func(o *Options) { o.Memory = -1 },
 		"the peer has no program":     func(o *Options) { o.Peer = t.TempDir() },
 		"the baseline cannot be read": func(o *Options) { o.Baseline = filepath.Join(t.TempDir(), "none") },
 		"is no report of an earlier":  func(o *Options) { o.Baseline = filepath.Join(o.Peer, "run") },

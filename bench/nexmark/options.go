@@ -26,6 +26,11 @@ type Options struct {
 	// Parallelism and Interval are those of the jobs: subtasks of each operator, and time between checkpoints.
 	Parallelism int
 	Interval    time.Duration
+	// State is the place below which the state of each run is, in a part of its own that is left there; empty for a
+	// temporary directory.
+	State string
+	// Memory bounds our processes, in bytes; 0 for no bound.
+	Memory int64
 	// Latency is for how long events come by the clock to time rows; 0 to leave that out.
 	Latency time.Duration
 	// Peer is a directory with the program "run" of another engine; empty for none.
@@ -47,6 +52,9 @@ func (o Options) Check() error {
 	if o.Events < 2 || o.Rounds < 1 || o.Warmup < 0 || o.Parallelism < 1 {
 		wrong = append(wrong, fmt.Errorf("%d rounds of %d events after %d, parallelism %d: there must be a round, "+
 			"a subtask and two events", o.Rounds, o.Events, o.Warmup, o.Parallelism))
+	}
+	if o.Memory < 0 {
+		wrong = append(wrong, fmt.Errorf("a bound of %d bytes on memory: it must not be negative", o.Memory))
 	}
 	if o.Latency < 0 || o.Interval < time.Millisecond {
 		wrong = append(wrong, fmt.Errorf("%v of events by the clock, and %v between checkpoints, of which 1ms is the least",

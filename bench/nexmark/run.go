@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	queries "github.com/aquifer-stream/aquifer/nexmark"
@@ -146,12 +147,17 @@ func (b *bench) plain(ctx context.Context, what string, events int64) (Sample, e
 // ours runs the query in a process of the command aquifer, with state of its own.
 func (b *bench) ours(ctx context.Context, what string, events int64, more ...string) (s Sample, err error) {
 	b.say(what, events)
-	state := filepath.Join(b.dir, fmt.Sprintf("%s-%d", b.query, b.run))
+	own := filepath.Join(b.dir, fmt.Sprintf("%s-%d", b.query, b.run))
+	state := own
+	if b.o.State != "" {
+		state = strings.TrimSuffix(b.o.State, "/") + "/" + filepath.Base(b.dir) + "/" + filepath.Base(own)
+	}
 	s, err = engine(ctx, b.o.Program, append([]string{
 		"nexmark", b.query, "--events", fmt.Sprint(events), "--parallelism", fmt.Sprint(b.o.Parallelism),
-		"--checkpoint-interval", b.o.Interval.String(), "--state", state, "--control", "none", "--json",
+		"--checkpoint-interval", b.o.Interval.String(), "--state", state, "--memory", fmt.Sprint(b.o.Memory),
+		"--control", "none", "--json",
 	}, more...)...)
-	return s, errors.Join(err, os.RemoveAll(state), b.complete(s, events, err))
+	return s, errors.Join(err, os.RemoveAll(own), b.complete(s, events, err))
 }
 
 // theirs runs the query in the other engine.

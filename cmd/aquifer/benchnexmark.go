@@ -21,7 +21,7 @@ func benchNexmarkCommand() *cobra.Command {
 		Short: "Measure the queries of the Nexmark benchmark, also beside another engine",
 		Long: `Measure the queries of the Nexmark benchmark, also beside another engine.
 
-Each run is a process of its own, with its state in a temporary directory. Of each query there is a warm-up, and then in
+Each run is a process of its own, with its state in a temporary directory, or below --state. Of each query there is a warm-up, and then in
 each round a run of half of the events and one of all of them; speeds are those of the events that the second one has more.
 With --peer, the directory of a program "run" that takes the flags of the one for Flink and prints a line of JSON, the
 engines take turns; a query should be 5 times as fast as the peer by processor time, all of them 10 times in geometric
@@ -61,6 +61,9 @@ func nexmarkBenchFlags(f *pflag.FlagSet, o *nexmark.Options) {
 	f.IntVar(&o.Rounds, "rounds", 3, "runs of each size; medians count")
 	f.IntVar(&o.Parallelism, "parallelism", runtime.NumCPU(), "subtasks of each operator")
 	f.DurationVar(&o.Interval, "checkpoint-interval", 10*time.Second, "time between checkpoints")
+	f.StringVar(&o.State, "state", "", "place below which each run has its state, such as s3://bucket/bench, and leaves it there "+
+		"(default: a temporary directory)")
+	f.Int64Var(&o.Memory, "memory", 0, "bound on the memory of each process in bytes, not of the peer (0: none)")
 	f.DurationVar(&o.Latency, "latency", 10*time.Second,
 		"for how long events come by the clock to time rows (0: not at all)")
 	f.StringVar(&o.Peer, "peer", "", `directory of another engine's program "run" (default: none)`)

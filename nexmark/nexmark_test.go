@@ -174,7 +174,7 @@ func lines(t *testing.T, dir string) (all []string) {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		all = append(all, strings.Fields(string(text))...)
+		all = append(all, strings.FieldsFunc(string(text), func(c rune) bool { return c == '\n' })...)
 		return err
 	})
 	if err != nil {

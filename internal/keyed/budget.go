@@ -70,5 +70,13 @@ func (b *Budget) FlightShare() int64 {
 	return b.quarter(leastFlight)
 }
 
+// filterShare is how many bytes a store may have of filters of what it has evicted: all together an eighth of the limit.
+func (b *Budget) filterShare() int64 {
+	if !b.Limited() {
+		return math.MaxInt64
+	}
+	return b.quarter(leastDirty) / 2
+}
+
 // quarter is the part of a store in a quarter of the limit.
 func (b *Budget) quarter(least int64) int64 { return max(least, b.Limit()/4/max(1, b.stores.Load())) }

@@ -7,6 +7,7 @@ type marks struct {
 	pinned bitmap // slots that the batch at hand works with
 	held   bitmap // slots that someone works with until they say otherwise
 	coming bitmap // slots whose state is being read
+	alone  bitmap // slots of keys that were nowhere when they came
 }
 
 // limit makes a directory keep to its store's budget.

@@ -46,6 +46,8 @@ type part struct {
 	hand  int // of the clock that goes around the pages to find what has not been used for long
 	// partial says that keys of the part may be in the tables below and not here.
 	partial bool
+	// evicted are the keys below, of a part that had none there when it began.
+	evicted evicted
 	// stuck is when a search for slots to free came to nothing: there is no point in another before more is written.
 	stuck uint64
 }
@@ -191,6 +193,7 @@ func (d *directory[K]) remove(s Slot, hash uint64, rehash func(K) uint64) {
 	var zero K
 	*d.key(s) = zero
 	d.marks[s>>pageBits].used.unset(s)
+	d.marks[s>>pageBits].alone.unset(s)
 	t.free = append(t.free, s)
 	t.n--
 	d.used--

@@ -111,7 +111,11 @@ func (s *Store[K]) admit(key K, hash uint64) Slot {
 	if s.dir.makeRoom != nil {
 		s.dir.pin(slot)
 	}
-	if s.dir.parts[p].partial {
+	switch {
+	case !s.dir.parts[p].partial:
+	case s.remembers && !hasEvicted(&s.dir.parts[p].evicted, hash):
+		s.dir.marks[slot>>pageBits].alone.set(slot)
+	default:
 		s.missing = append(s.missing, slot)
 	}
 	return slot
@@ -175,5 +179,6 @@ func (s *Store[K]) evict(slot Slot) {
 		t.evict(slot)
 	}
 	s.dir.parts[s.dir.partOf(slot)].partial = true
+	s.remember(slot)
 	s.vacate(slot)
 }

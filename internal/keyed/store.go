@@ -84,6 +84,9 @@ type Store[K comparable] struct {
 	codec *record.KeyCodec[K]
 	// Vacated counts the slots that keys have left.
 	Vacated uint64
+	// remembers says that each part has a filter of the keys that have been evicted from it, with so many bytes in all.
+	remembers  bool
+	remembered int64
 	// fresh are the slots that the last Lookup created: its records may have left them without state.
 	fresh   []Slot
 	missing []Slot // of the batch at hand: created, but their state has to be looked for below
@@ -105,7 +108,7 @@ func NewStore[K comparable](cfg Config) (*Store[K], error) {
 	if cfg.Budget != nil {
 		cfg.Budget.stores.Add(1)
 	}
-	s.keys = s
+	s.keys, s.remembers = s, !cfg.Restored
 	s.dir.restrict(&s.core, s.makeRoom)
 	return s, nil
 }
@@ -127,7 +130,9 @@ func (s *Store[K]) part(hash uint64) int {
 
 func (s *Store[K]) partOf(slot Slot) int { return s.dir.partOf(slot) }
 
-func (s *Store[K]) partial(slot Slot) bool { return s.dir.parts[s.dir.partOf(slot)].partial }
+func (s *Store[K]) partial(slot Slot) bool {
+	return s.dir.parts[s.dir.partOf(slot)].partial && !s.dir.marks[slot>>pageBits].alone.has(slot)
+}
 
 func (s *Store[K]) view() func([]byte, Slot) []byte {
 	keys, codec := s.dir.keys, s.codec
@@ -203,7 +208,7 @@ func (s *Store[K]) Parts() int { return s.Groups.Len() }
 
 // Bytes is the memory that the store takes.
 func (s *Store[K]) Bytes() int64 {
-	total := s.dir.bytes
+	total := s.dir.bytes + s.remembered
 	for _, t := range s.states {
 		total += t.bytes()
 	}

@@ -335,6 +335,7 @@ func TestFaultsOfReadsThatGiveTheTurnAwayAreFound(t *testing.T) {
 	}{
 		{"what is gone through is evicted", func(there bool) { evictKept = there }},
 		{"tombstones of what is gone through are reclaimed", func(there bool) { reclaimKept = there }},
+		{"a key that was evicted is taken for new", forgetEvicted},
 	} {
 		t.Run(strings.ReplaceAll(fault.name, " ", "-"), func(t *testing.T) {
 			fault.plant(true)

@@ -1,0 +1,98 @@
+package keyed
+
+import "math/bits"
+
+// evicted is a filter of the keys of a part that the tables below have and memory has not: those that were evicted. Of
+// a hundred others it takes about one for one of them. A key that comes for the first time is known to be nowhere by it,
+// for which the tables would have to be asked, each of their levels, in each state.
+//
+// It is a split block Bloom filter (Putze, Sanders and Singler, "Cache-, hash- and space-efficient Bloom filters", 2007;
+// the salts are those of Parquet's), in layers, of which the newest takes keys until it is full.
+type evicted struct {
+	layers [][]filterBlock
+	room   int // for keys in the newest layer
+}
+
+// filterBlock is the line of memory that has all bits of a key.
+type filterBlock [8]uint32
+
+var filterSalts = [8]uint32{
+	0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31,
+}
+
+const (
+	// keysInBlock is how many keys a block is for: 12 bits each.
+	keysInBlock = 21
+	// leastBlocks are in the first layer; each has four times as many as the one before.
+	leastBlocks = 16
+)
+
+// hasEvicted is replaced by the test that shows that no evicted key may be missing.
+var hasEvicted = (*evicted).has
+
+// mixed is a hash whose bits are independent of the key group, by which all of a part are alike.
+func mixed(hash uint64) uint64 {
+	hi, lo := bits.Mul64(hash, 0x9e3779b97f4a7c15)
+	return hi ^ lo
+}
+
+// block is that of a key in a layer, and mask its bits in there.
+func filterPlace(layer []filterBlock, hash uint64) (block *filterBlock, mask filterBlock) {
+	at, _ := bits.Mul64(hash, uint64(len(layer)))
+	for i, salt := range filterSalts {
+		mask[i] = 1 << (uint32(hash) * salt >> 27)
+	}
+	return &layer[at], mask
+}
+
+// has reports whether a key may have been added.
+func (f *evicted) has(hash uint64) bool {
+	hash = mixed(hash)
+	for _, layer := range f.layers {
+		block, mask := filterPlace(layer, hash)
+		missing := uint32(0)
+		for i := range mask {
+			missing |= mask[i] &^ block[i]
+		}
+		if missing == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// add adds a key, and returns how many bytes the filter has grown by.
+func (f *evicted) add(hash uint64) (grown int64) {
+	if f.has(hash) {
+		return 0
+	}
+	if f.room == 0 {
+		blocks := leastBlocks
+		if n := len(f.layers); n > 0 {
+			blocks = 4 * len(f.layers[n-1])
+		}
+		f.layers = append(f.layers, make([]filterBlock, blocks))
+		f.room, grown = keysInBlock*blocks, int64(blocks)*int64(sizeOf[filterBlock]())
+	}
+	block, mask := filterPlace(f.layers[len(f.layers)-1], mixed(hash))
+	for i := range mask {
+		block[i] |= mask[i]
+	}
+	f.room--
+	return grown
+}
+
+// remember takes note of a key that is about to be evicted. A store with so many small entries below that its filters
+// would take too much of its memory goes without.
+func (s *Store[K]) remember(slot Slot) {
+	if !s.remembers {
+		return
+	}
+	s.remembered += s.dir.parts[s.dir.partOf(slot)].evicted.add(s.hash(*s.dir.key(slot)))
+	if s.remembered > s.Budget.filterShare() {
+		for p := range s.dir.parts {
+			s.dir.parts[p].evicted = evicted{}
+		}
+		s.remembers, s.remembered = false, 0
+	}
+}

@@ -20,7 +20,7 @@ const (
 )
 
 // rest is for how long a compaction that has computed for a while gives way: for as long again, if others want the
-// processor, so that it takes half of one; less, the further the shard is behind.
+// processor, so that it takes half of one; less, the further a shard is behind.
 func rest(computed time.Duration, wanted bool, behind int) time.Duration {
 	if !wanted {
 		return 0
@@ -94,7 +94,7 @@ func (t *turn) MeasureCPU(kind pebble.CompactionGoroutineKind) {
 	if !ok {
 		return
 	}
-	if d := rest(computed, t.wanted(), t.depth()); d > 0 {
+	if d := rest(computed, t.wanted(), t.urgency()); d > 0 {
 		t.pauseFor(d)
 		t.effort.last = time.Now()
 	}

@@ -97,6 +97,38 @@ func TestACompactionThatAnIngestionWaitsForDoesNotPause(t *testing.T) {
 	})
 }
 
+func TestACompactionDoesNotPauseWhileOneThatIsFarBehindWaitsForItsTurn(t *testing.T) {
+	for _, c := range []struct {
+		behind, running int
+		want            time.Duration
+	}{
+		{restLess, 0, 2 * time.Millisecond}, {neverRest, 0, 0},
+		{neverRest, 1, 2 * time.Millisecond}, // it has its turn
+	} {
+		pausing(t, true, func(tr *turn, _ chan struct{}, measure func() time.Duration) {
+			tr.res.waiting = map[*turns]bool{{res: tr.res, behind: c.behind, running: c.running}: true}
+			if took := measure(); took != c.want {
+				t.Errorf("another is %d behind and has %d turns: paused for %v, want %v", c.behind, c.running, took, c.want)
+			}
+		})
+	}
+}
+
+func TestAnIngestionThatWaitsHasACompactionOfItsOwn(t *testing.T) {
+	tr := &turns{res: &Resources{free: 0, poke: make(chan struct{}, 1)}}
+	if tr.mayStart() {
+		t.Error("none is free")
+	}
+	tr.press(+1)
+	if !tr.mayStart() {
+		t.Error("an ingestion waits")
+	}
+	tr.running = 1
+	if tr.mayStart() {
+		t.Error("it is being compacted already")
+	}
+}
+
 func TestAPauseEndsWithTheShard(t *testing.T) {
 	pausing(t, true, func(_ *turn, ended chan struct{}, measure func() time.Duration) {
 		close(ended)

@@ -77,10 +77,29 @@ func (t *turns) is(sublevels int32) {
 func (t *turns) depth() int {
 	t.res.mu.Lock()
 	defer t.res.mu.Unlock()
+	return t.lag()
+}
+
+// lag is depth. res.mu is held.
+func (t *turns) lag() int {
 	if t.pressed > 0 {
 		return math.MaxInt
 	}
 	return t.behind
+}
+
+// urgency is the depth of L0, or that of another database that waits for a turn, if it is deeper: while a compaction
+// rests, it waits for longer.
+func (t *turns) urgency() int {
+	t.res.mu.Lock()
+	defer t.res.mu.Unlock()
+	most := t.lag()
+	for o := range t.res.waiting {
+		if o.running == 0 {
+			most = max(most, o.lag())
+		}
+	}
+	return most
 }
 
 func (t *turns) isPressed() bool { return t.depth() == math.MaxInt }
@@ -145,13 +164,17 @@ func (t *turns) take() bool {
 	if t.hold.holds() {
 		return false
 	}
-	if t.left || t.res.free == 0 || t.timer != nil || t.patient() || t.running >= t.db.GetAllowedWithoutPermission() {
+	if t.left || !t.mayStart() || t.timer != nil || t.patient() || t.running >= t.db.GetAllowedWithoutPermission() {
 		return false
 	}
 	t.res.free--
 	t.running++
 	return true
 }
+
+// mayStart reports whether a compaction is free. One more is for a database whose ingestion waits for it: the job stands
+// still meanwhile, and leaves the processors alone. res.mu is held.
+func (t *turns) mayStart() bool { return t.res.free > 0 || t.pressed > 0 && t.running == 0 }
 
 func (t *turns) giveBack() {
 	t.res.mu.Lock()

@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/objstore/open"
 	queries "github.com/aquifer-stream/aquifer/nexmark"
 )
 
@@ -150,7 +150,7 @@ func (b *bench) ours(ctx context.Context, what string, events int64, more ...str
 	own := filepath.Join(b.dir, fmt.Sprintf("%s-%d", b.query, b.run))
 	state := own
 	if b.o.State != "" {
-		state = strings.TrimSuffix(b.o.State, "/") + "/" + filepath.Base(b.dir) + "/" + filepath.Base(own)
+		state = open.Below(b.o.State, filepath.Base(b.dir)+"/"+filepath.Base(own))
 	}
 	s, err = engine(ctx, b.o.Program, append([]string{
 		"nexmark", b.query, "--events", fmt.Sprint(events), "--parallelism", fmt.Sprint(b.o.Parallelism),

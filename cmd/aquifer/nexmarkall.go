@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 
+	"github.com/aquifer-stream/aquifer/internal/objstore/open"
 	"github.com/aquifer-stream/aquifer/nexmark"
 )
 
@@ -26,25 +26,12 @@ func runAll(ctx context.Context, _ string, f nexmarkFlags, stdout, stderr io.Wri
 // of are the flags for one query of all: its state and its files are apart from those of the others.
 func (f nexmarkFlags) of(query string) nexmarkFlags {
 	if f.run.State != "" {
-		f.run.State = below(f.run.State, query)
+		f.run.State = open.Below(f.run.State, query)
 	}
 	if f.out != "discard" && f.out != "hash" {
 		f.out = filepath.Join(f.out, query)
 	}
 	return f
-}
-
-// below is a part of a place. A bucket's parameters stay at the end.
-func below(place, part string) string {
-	scheme, rest, isURL := strings.Cut(place, "://")
-	if !isURL {
-		return filepath.Join(place, part)
-	}
-	path, parameters, some := strings.Cut(rest, "?")
-	if some {
-		parameters = "?" + parameters
-	}
-	return scheme + "://" + strings.TrimSuffix(path, "/") + "/" + part + parameters
 }
 
 // printLine shows the report in one line.

@@ -42,20 +42,6 @@ func TestEachOfAllQueriesHasStateAndFilesOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestTheStateOfAQueryIsAPartOfThePlace(t *testing.T) {
-	for place, want := range map[string]string{
-		"/tmp/all":                "/tmp/all/q1",
-		"what?":                   "what?/q1",
-		"s3://bucket":             "s3://bucket/q1",
-		"s3://bucket/a/?region=x": "s3://bucket/a/q1?region=x",
-		"gs://bucket/a":           "gs://bucket/a/q1",
-	} {
-		if got := below(place, "q1"); got != want {
-			t.Errorf("%s: %s, want %s", place, got, want)
-		}
-	}
-}
-
 func TestRowsAreTimedByThePace(t *testing.T) {
 	args := []string{"nexmark", "q0", "--events", "60000", "--rate", "10000", "--pace", "--speed", "20", "--latency"}
 	r := programtest.Parse[report](t, succeed(t, append(args, "--json")...))

@@ -10,6 +10,7 @@ type Budget struct {
 	limited bool
 	limit   atomic.Int64
 	used    atomic.Int64
+	changed atomic.Int64 // of that, what the tables below do not have
 	stores  atomic.Int64
 }
 
@@ -46,17 +47,8 @@ func (b *Budget) Limited() bool { return b != nil && b.limited }
 // Spent reports whether there is no room for more.
 func (b *Budget) Spent() bool { return b.Limited() && b.used.Load() >= b.limit.Load() }
 
-// leastDirty are the changes that a store may have whatever the limit is.
+// leastDirty are the bytes of changes that a store may have whatever the limit is.
 const leastDirty = 64 << 10
-
-// DirtyShare is how many bytes of changes a store may have before it writes them out: they cannot be forgotten, and
-// all together should not take more than a quarter of the limit, or half of it while they are being written.
-func (b *Budget) DirtyShare() int64 {
-	if !b.Limited() {
-		return math.MaxInt64
-	}
-	return b.quarter(leastDirty)
-}
 
 // leastFlight are the bytes that may be in flight over a store whatever the limit is.
 const leastFlight = 1 << 20

@@ -48,6 +48,38 @@ func TestWhatAStoreTookIsGivenBackWhenItCloses(t *testing.T) {
 	}
 }
 
+func TestAStoreMayHaveTheChangesThatOthersDoNotNeed(t *testing.T) {
+	const limit = 40 << 20
+	budget := NewBudget(limit)
+	shelf := &shelf{m: map[string]string{}}
+	a, b := openCounterIn(t, budget, shelf), openCounterIn(t, budget, shelf)
+	check := func(when string, wantA, wantB int64) {
+		t.Helper()
+		near := func(got, want int64) bool { return got > want*9/10 && got < want*11/10 }
+		if got, other := a.store.DirtyShare(), b.store.DirtyShare(); !near(got, wantA) || !near(other, wantB) {
+			t.Errorf("%s: shares of %d and %d, want %d and %d", when, got, other, wantA, wantB)
+		}
+	}
+	check("without changes", limit/4, limit/4)
+	for from := int64(0); b.store.unwritten() < limit/16; from += 500 {
+		b.add(t, batchOf(from)...)
+	}
+	check("when one has changes", limit/4-limit/16, limit/4)
+	f := b.store.Freeze()
+	b.add(t)
+	check("while they are being written", limit/4-limit/16, limit/4)
+	must(t, f.WriteTo(&tape{}))
+	f.Done()
+	b.add(t)
+	check("when they have been written", limit/4, limit/4)
+	for from := int64(0); b.store.unwritten() < limit/3; from += 500 {
+		b.add(t, batchOf(from)...)
+	}
+	check("when one has too many", limit/8, limit/4)
+	b.store.Close()
+	check("when that is closed", limit/4, limit/4)
+}
+
 // What is not written yet must stay, and each part may have a page that is not full.
 func TestMemoryStaysWithinTheLimitAndWhatIsNotWritten(t *testing.T) {
 	const limit, keysAtOnce = 1 << 20, 2000

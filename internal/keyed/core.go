@@ -12,6 +12,8 @@ type core struct {
 	clock   clock
 	states  []stateTable
 	charged int64
+	// changed is what the budget knows of unwritten.
+	changed int64
 	dirtied amount // entries that have become dirty in this epoch
 	counts  Counts
 	// sequences is how many parts have been numbered.

@@ -23,10 +23,15 @@ func newCounter(t testing.TB, budget int64) *counter {
 
 func openCounter(t testing.TB, budget int64, below *shelf) *counter {
 	t.Helper()
+	return openCounterIn(t, NewBudget(budget), below)
+}
+
+func openCounterIn(t testing.TB, budget *Budget, below *shelf) *counter {
+	t.Helper()
 	c := &counter{below: below}
 	var err error
 	c.store, err = NewStore[int64](Config{
-		MaxParallelism: 4, Groups: base.KeyGroupRange{End: 4}, Budget: NewBudget(budget), Context: t.Context(),
+		MaxParallelism: 4, Groups: base.KeyGroupRange{End: 4}, Budget: budget, Context: t.Context(),
 		Below: below, Restored: len(below.m) > 0,
 	})
 	must(t, err)

@@ -23,7 +23,7 @@ type Frozen struct {
 	parts   int
 	epoch   uint64
 	cleared []Slot
-	dirtied int64
+	dirtied amount
 }
 
 // frozenState are the changes of one state.
@@ -42,7 +42,7 @@ type frozenState interface {
 // size of the state.
 func (s *Store[K]) Freeze() *Frozen {
 	s.settle()
-	f := &Frozen{core: &s.core, parts: s.Groups.Len(), epoch: s.clock.now, cleared: s.cleared, dirtied: s.dirtied.entries}
+	f := &Frozen{core: &s.core, parts: s.Groups.Len(), epoch: s.clock.now, cleared: s.cleared, dirtied: s.dirtied}
 	for _, t := range s.states {
 		f.states = append(f.states, t.freeze())
 	}
@@ -55,7 +55,7 @@ func (s *Store[K]) Freeze() *Frozen {
 }
 
 // Entries is about how many entries WriteTo will write.
-func (f *Frozen) Entries() int64 { return f.dirtied }
+func (f *Frozen) Entries() int64 { return f.dirtied.entries }
 
 // Order is where the changes are to be written among those of other stores: by operator, then by key group.
 func (f *Frozen) Order(o *Frozen) int {

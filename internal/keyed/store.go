@@ -3,6 +3,7 @@ package keyed
 import (
 	"bytes"
 	"context"
+	"math"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/record"
@@ -221,21 +222,45 @@ func (s *Store[K]) Each() int64 { return s.Bytes() / int64(max(1, s.Len())) }
 // Dirty is about the memory, in bytes, that changes of this epoch take which no snapshot has yet.
 func (s *Store[K]) Dirty() int64 { return s.dirtied.bytes }
 
+// unwritten is about the memory, in bytes, that changes take which the tables below do not have yet.
+func (c *core) unwritten() int64 {
+	bytes := c.dirtied.bytes
+	for _, w := range c.waiting {
+		bytes += w.frozen.dirtied.bytes
+	}
+	return bytes
+}
+
+// DirtyShare is how many bytes of changes the store may have before it writes them out: they cannot be forgotten, and
+// all together should not take more than a quarter of the limit, or half of it while they are being written. A store
+// has its part of that, and what the others do not need.
+func (s *Store[K]) DirtyShare() int64 {
+	if !s.Budget.Limited() {
+		return math.MaxInt64
+	}
+	others := s.Budget.changed.Load() - s.changed
+	return max(s.Budget.quarter(leastDirty), s.Budget.Limit()/4-others)
+}
+
 // charge brings the budget up to date.
 func (s *Store[K]) charge() {
 	if s.Budget != nil {
-		bytes := s.Bytes()
-		s.Budget.used.Add(bytes - s.charged)
-		s.charged = bytes
+		s.take(s.Bytes(), s.unwritten())
 	}
+}
+
+// take changes what the store has of the budget.
+func (s *Store[K]) take(bytes, changed int64) {
+	s.Budget.used.Add(bytes - s.charged)
+	s.Budget.changed.Add(changed - s.changed)
+	s.charged, s.changed = bytes, changed
 }
 
 // Close gives the store's memory back to the budget. It is called once.
 func (s *Store[K]) Close() {
 	if s.Budget != nil {
 		s.Budget.stores.Add(-1)
-		s.Budget.used.Add(-s.charged)
-		s.charged = 0
+		s.take(0, 0)
 	}
 }
 

@@ -150,7 +150,7 @@ func (s *stateOf[K]) count() {
 // a checkpoint does not grow with its interval. While the write before it is under way, more gathers. Where memory is
 // bounded that must end: the task waits, and this is how a store that is slow or down holds up the job.
 func (s *stateOf[K]) writeEarly() error {
-	dirty, most := s.store.Dirty(), min(s.env.MaxDirty, s.env.Budget.DirtyShare())
+	dirty, most := s.store.Dirty(), min(s.env.MaxDirty, s.store.DirtyShare())
 	if most <= 0 || dirty < most && (dirty < earlyBytes || !s.pace.due(time.Now(), dirty)) {
 		return nil
 	}

@@ -2,8 +2,8 @@ package keyed
 
 import "math/bits"
 
-// evicted is a filter of the keys of a part that the tables below have and memory has not: those that were evicted. Of
-// a hundred others it takes about one for one of them. A key that comes for the first time is known to be nowhere by it,
+// evicted is a filter of the keys of a part that the tables below have and memory has not: those that were evicted, and
+// after a restore all that the census has found. Of a hundred others it takes about one for one of them. A key that comes for the first time is known to be nowhere by it,
 // for which the tables would have to be asked, each of their levels, in each state.
 //
 // It is a split block Bloom filter (Putze, Sanders and Singler, "Cache-, hash- and space-efficient Bloom filters", 2007;
@@ -80,19 +80,4 @@ func (f *evicted) add(hash uint64) (grown int64) {
 	}
 	f.room--
 	return grown
-}
-
-// remember takes note of a key that is about to be evicted. A store with so many small entries below that its filters
-// would take too much of its memory goes without.
-func (s *Store[K]) remember(slot Slot) {
-	if !s.remembers {
-		return
-	}
-	s.remembered += s.dir.parts[s.dir.partOf(slot)].evicted.add(s.hash(*s.dir.key(slot)))
-	if s.remembered > s.Budget.filterShare() {
-		for p := range s.dir.parts {
-			s.dir.parts[p].evicted = evicted{}
-		}
-		s.remembers, s.remembered = false, 0
-	}
 }

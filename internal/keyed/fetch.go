@@ -113,7 +113,7 @@ func (s *Store[K]) admit(key K, hash uint64) Slot {
 	}
 	switch {
 	case !s.dir.parts[p].partial:
-	case s.remembers && !hasEvicted(&s.dir.parts[p].evicted, hash):
+	case s.filtering == complete && !hasEvicted(&s.dir.parts[p].evicted, hash):
 		s.dir.marks[slot>>pageBits].alone.set(slot)
 	default:
 		s.missing = append(s.missing, slot)
@@ -179,6 +179,6 @@ func (s *Store[K]) evict(slot Slot) {
 		t.evict(slot)
 	}
 	s.dir.parts[s.dir.partOf(slot)].partial = true
-	s.remember(slot)
+	s.remember(s.dir.partOf(slot), s.hash(*s.dir.key(slot)))
 	s.vacate(slot)
 }

@@ -85,9 +85,10 @@ type Store[K comparable] struct {
 	codec *record.KeyCodec[K]
 	// Vacated counts the slots that keys have left.
 	Vacated uint64
-	// remembers says that each part has a filter of the keys that have been evicted from it, with so many bytes in all.
-	remembers  bool
+	// filtering says whether each part has a filter of the keys that are below and not in memory; all take so many bytes.
+	filtering  filtering
 	remembered int64
+	census     census
 	// fresh are the slots that the last Lookup created: its records may have left them without state.
 	fresh   []Slot
 	missing []Slot // of the batch at hand: created, but their state has to be looked for below
@@ -109,7 +110,10 @@ func NewStore[K comparable](cfg Config) (*Store[K], error) {
 	if cfg.Budget != nil {
 		cfg.Budget.stores.Add(1)
 	}
-	s.keys, s.remembers = s, !cfg.Restored
+	s.keys = s
+	if cfg.Restored {
+		s.filtering = counting
+	}
 	s.dir.restrict(&s.core, s.makeRoom)
 	return s, nil
 }

@@ -1,0 +1,128 @@
+package keyed
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"slices"
+)
+
+// filtering is what a store's filters of keys below are good for.
+type filtering uint8
+
+const (
+	// complete filters have all keys that are below and not in memory.
+	complete filtering = iota
+	// counting says that they will, when the census is over.
+	counting
+	// without says that they would take too much memory.
+	without
+)
+
+// census goes through what a restored store has below, for the filters. It does so beside reads for keys that come for
+// the first time, a little for each of them: so it costs about as much as those do, however large the state is, and
+// nothing where such keys are rare.
+type census struct {
+	next   []byte   // the table key that it goes on at; nil before it has begun
+	busy   bool     // a part of it is being read
+	states []uint32 // whose entries begin with a key of the store
+}
+
+const (
+	// censusEntries are about as many as are read in the time in which a key is looked for in vain.
+	censusEntries = 1000
+	// censusMost are the most that are read at once.
+	censusMost = 128 << 10
+)
+
+// censusStep is a part of a census: what is to be read, and the keys that have been found. To read it does not touch the
+// store.
+type censusStep struct {
+	start, end []byte
+	entries    int // to be read at most
+	states     []uint32
+	hash       func(key []byte) (uint64, error)
+	found      []censusKey
+	next       []byte // where there is more; nil for the end
+}
+
+// censusKey is a key: its hash, and its key group among all.
+type censusKey struct {
+	hash  uint64
+	group uint16
+}
+
+// countOn returns what the census reads beside so many keys that are missing; nil for nothing.
+func (s *Store[K]) countOn(missing int) *censusStep {
+	c := &s.census
+	if s.filtering != counting || c.busy {
+		return nil
+	}
+	const group = prefixLen - 4
+	if c.next == nil {
+		c.next = s.prefix(nil, 0, 0)[:group]
+		for _, t := range s.states {
+			if slices.Contains([]string{"value", "map", "list", "sum"}, t.info().Kind) {
+				c.states = append(c.states, stateID(t.info().Name))
+			}
+		}
+	}
+	c.busy = true
+	return &censusStep{
+		start: c.next, end: after(s.prefix(nil, s.Groups.Len()-1, 0)[:group]), entries: min(censusMost, censusEntries*missing),
+		states: c.states, hash: func(key []byte) (uint64, error) {
+			k, _, err := s.codec.Decode(key)
+			return s.hash(k), err
+		},
+	}
+}
+
+// read finds the keys of the next entries. Those of one key are together, so it is found once in each state.
+func (c *censusStep) read(ctx context.Context, below Below) error {
+	read := 0
+	err := below.Scan(ctx, c.start, c.end, func(key, _ []byte) error {
+		if read == c.entries {
+			c.next = bytes.Clone(key)
+			return errEnough
+		}
+		read++
+		if !slices.Contains(c.states, binary.BigEndian.Uint32(key[prefixLen-4:])) {
+			return nil
+		}
+		hash, err := c.hash(key[prefixLen:])
+		if n := len(c.found); err == nil && (n == 0 || c.found[n-1].hash != hash) {
+			c.found = append(c.found, censusKey{hash, binary.BigEndian.Uint16(key[prefixLen-6:])})
+		}
+		return err
+	})
+	return unlessEnough(err)
+}
+
+// counted takes what the census has found into the filters. What could not be read is read again.
+func (s *Store[K]) counted(c *censusStep, failed error) {
+	s.census.busy = false
+	if failed != nil {
+		return
+	}
+	for _, k := range c.found {
+		s.remember(int(k.group-uint16(s.Groups.Start)), k.hash)
+	}
+	if s.census.next = c.next; c.next == nil && s.filtering == counting {
+		s.filtering = complete
+	}
+}
+
+// remember takes note of a key that is below and not in memory, or about to be. A store with so many small entries below
+// that its filters would take too much of its memory goes without.
+func (s *Store[K]) remember(part int, hash uint64) {
+	if s.filtering == without {
+		return
+	}
+	s.remembered += s.dir.parts[part].evicted.add(hash)
+	if s.remembered > s.Budget.filterShare() {
+		for p := range s.dir.parts {
+			s.dir.parts[p].evicted = evicted{}
+		}
+		s.filtering, s.remembered = without, 0
+	}
+}

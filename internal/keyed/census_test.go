@@ -1,0 +1,95 @@
+package keyed
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/aquifer-stream/aquifer/internal/base"
+)
+
+// written is a shelf with a list of one row for each of so many keys.
+func written(t *testing.T, keys int) *shelf {
+	t.Helper()
+	n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
+	for i := range keys {
+		row := int64(i)
+		n.list.Append(n.slot(t, fmt.Sprint("key ", i)), &row)
+	}
+	n.checkpoint(t)
+	return n.below
+}
+
+// find looks for keys as an operator does, and reports whether anything had to be read.
+func (n *numbers) find(t *testing.T, fail error, keys ...string) (slots []Slot, read bool) {
+	t.Helper()
+	slots = make([]Slot, len(keys))
+	var hashes []uint64
+	for _, k := range keys {
+		hashes = append(hashes, n.store.Hash(k))
+	}
+	a := n.store.Find(keys, hashes, slots)
+	if a == nil {
+		return slots, false
+	}
+	n.below.fail = fail
+	err := a.Read(t.Context(), n.below)
+	n.below.fail = nil
+	if taken := n.store.Take(a); !errors.Is(err, fail) || !errors.Is(taken, fail) {
+		t.Fatalf("%v, %v, want %v", err, taken, fail)
+	}
+	return slots, true
+}
+
+func TestAfterARestoreKeysThatComeForTheFirstTimeAreSoonLookedForNowhere(t *testing.T) {
+	const keys = 3500
+	n := newNumbers(t, 0, written(t, keys), 1)
+	rounds := 0
+	for ; n.store.filtering == counting && rounds < 10; rounds++ {
+		var fail error
+		if rounds == 1 {
+			fail = errors.New("broken") // a part of the census, which is read again
+		}
+		if _, read := n.find(t, fail, fmt.Sprint("new ", rounds)); !read {
+			t.Fatal("a new key is known to be nowhere before all keys are known")
+		}
+	}
+	if want := 1 + keys/censusEntries + 1; rounds != want || n.store.filtering != complete {
+		t.Errorf("after %d rounds it is %d, want %d rounds", rounds, n.store.filtering, want)
+	}
+	n.below.read()
+	if _, read := n.find(t, nil, "another", "and another"); read {
+		t.Error("new keys are looked for")
+	}
+	if got := n.below.read(); got != "0 reads, 0 scans" {
+		t.Error(got)
+	}
+	for i := range keys {
+		slots, _ := n.find(t, nil, fmt.Sprint("key ", i))
+		if rows, err := listed(n.store, n.list, slots[0]); fmt.Sprint(rows) != fmt.Sprintf("[%d]", i) || err != nil {
+			t.Fatalf("key %d has %v, %v", i, rows, err)
+		}
+	}
+}
+
+func TestAStoreThatFindsItsKeysHasNoCensus(t *testing.T) {
+	n := newNumbers(t, 0, written(t, 50), 1)
+	for i := range 50 {
+		n.slot(t, fmt.Sprint("key ", i)) // as others than operators with rows in flight do
+	}
+	if n.store.remembered > 0 || n.store.census.next != nil {
+		t.Error("a census has begun")
+	}
+}
+
+func TestACensusReportsWhatIsNoKey(t *testing.T) {
+	n := newNumbers(t, 0, written(t, 5), 1)
+	for k, v := range n.below.m {
+		n.below.m[k[:prefixLen]+"\xff"] = v
+	}
+	slots := make([]Slot, 1)
+	a := n.store.Find([]string{"new"}, []uint64{n.store.Hash("new")}, slots)
+	if err := a.Read(t.Context(), n.below); base.KindOf(err) != base.Corrupt {
+		t.Errorf("%v", err)
+	}
+}

@@ -13,11 +13,10 @@ import (
 type Ahead struct {
 	reads
 	ranges  []*wantedRange
-	slots   []Slot      // that are coming
-	panes   []arrival   // and those of panes
-	census  *censusStep // what is read for the filters of keys, beside the rest; nil for nothing
-	written uint64      // snapshots, when it began
-	kept    bool        // memory forgets nothing meanwhile that what is read could miss
+	slots   []Slot    // that are coming
+	panes   []arrival // and those of panes
+	written uint64    // snapshots, when it began
+	kept    bool      // memory forgets nothing meanwhile that what is read could miss
 	found   []foundItem
 	values  []byte
 	err     error
@@ -61,7 +60,6 @@ func (s *Store[K]) missed() *Ahead {
 		s.dir.marks[slot>>pageBits].coming.set(slot)
 	}
 	a.slots = append(a.slots, s.missing...)
-	a.census = s.countOn(len(s.missing))
 	s.missing = s.missing[:0]
 	return a
 }
@@ -86,18 +84,11 @@ const rangesAtOnce = 8
 // Read reads. It does not touch the store; an error is kept for Take too. It is called once, before Take. The
 // tables are used by several goroutines at once if there are ranges; all have ended when it returns.
 func (a *Ahead) Read(ctx context.Context, below Below) error {
-	units := 1 + len(a.ranges)
-	if a.census != nil {
-		units++
-	}
-	a.err = together(ctx, units, rangesAtOnce, func(ctx context.Context, i int) error {
-		switch {
-		case i == 0:
+	a.err = together(ctx, 1+len(a.ranges), rangesAtOnce, func(ctx context.Context, i int) error {
+		if i == 0 {
 			return a.readKeys(ctx, below)
-		case i <= len(a.ranges):
-			return a.ranges[i-1].readSome(ctx, below, stretchMost)
 		}
-		return a.census.read(ctx, below)
+		return a.ranges[i-1].readSome(ctx, below, stretchMost)
 	})
 	return a.err
 }
@@ -119,9 +110,6 @@ func (a *Ahead) readKeys(ctx context.Context, below Below) error {
 // error, that of Read included, nothing is known of the keys: they are looked for again.
 func (s *Store[K]) Take(a *Ahead) error {
 	err := a.err
-	if a.census != nil {
-		s.counted(a.census, err)
-	}
 	if err == nil {
 		err = a.load(&s.core)
 	}

@@ -23,27 +23,30 @@ const (
 // the first time, a little for each of them: so it costs about as much as those do, however large the state is, and
 // nothing where such keys are rare.
 type census struct {
+	missed int      // keys that were not in memory, before it began
 	next   []byte   // the table key that it goes on at; nil before it has begun
 	busy   bool     // a part of it is being read
 	states []uint32 // whose entries begin with a key of the store
 }
 
 const (
+	// censusAfter is after how many keys that were not in memory the census begins.
+	censusAfter = 1000
 	// censusEntries are about as many as are read in the time in which a key is looked for in vain.
 	censusEntries = 1000
 	// censusMost are the most that are read at once.
 	censusMost = 128 << 10
 )
 
-// censusStep is a part of a census: what is to be read, and the keys that have been found. To read it does not touch the
-// store.
-type censusStep struct {
+// Census is a part of the census of a store's keys: what is to be read, and the keys that have been found.
+type Census struct {
 	start, end []byte
 	entries    int // to be read at most
 	states     []uint32
 	hash       func(key []byte) (uint64, error)
 	found      []censusKey
 	next       []byte // where there is more; nil for the end
+	err        error
 }
 
 // censusKey is a key: its hash, and its key group among all.
@@ -52,10 +55,14 @@ type censusKey struct {
 	group uint16
 }
 
-// countOn returns what the census reads beside so many keys that are missing; nil for nothing.
-func (s *Store[K]) countOn(missing int) *censusStep {
+// CountBeside returns what the census is to read beside keys that are being looked for; nil for nothing. It is read on any
+// goroutine, once, and then given to Counted. Nobody has to wait for it.
+func (s *Store[K]) CountBeside(a *Ahead) *Census {
 	c := &s.census
-	if s.filtering != counting || c.busy {
+	if s.filtering != counting || c.busy || len(a.slots) == 0 {
+		return nil
+	}
+	if c.missed += len(a.slots); c.missed <= censusAfter {
 		return nil
 	}
 	const group = prefixLen - 4
@@ -68,8 +75,8 @@ func (s *Store[K]) countOn(missing int) *censusStep {
 		}
 	}
 	c.busy = true
-	return &censusStep{
-		start: c.next, end: after(s.prefix(nil, s.Groups.Len()-1, 0)[:group]), entries: min(censusMost, censusEntries*missing),
+	return &Census{
+		start: c.next, end: after(s.prefix(nil, s.Groups.Len()-1, 0)[:group]), entries: min(censusMost, censusEntries*len(a.slots)),
 		states: c.states, hash: func(key []byte) (uint64, error) {
 			k, _, err := s.codec.Decode(key)
 			return s.hash(k), err
@@ -77,10 +84,11 @@ func (s *Store[K]) countOn(missing int) *censusStep {
 	}
 }
 
-// read finds the keys of the next entries. Those of one key are together, so it is found once in each state.
-func (c *censusStep) read(ctx context.Context, below Below) error {
+// Read finds the keys of the next entries. Those of one key are together, so it is found once in each state. It does not
+// touch the store.
+func (c *Census) Read(ctx context.Context, below Below) {
 	read := 0
-	err := below.Scan(ctx, c.start, c.end, func(key, _ []byte) error {
+	c.err = below.Scan(ctx, c.start, c.end, func(key, _ []byte) error {
 		if read == c.entries {
 			c.next = bytes.Clone(key)
 			return errEnough
@@ -95,14 +103,15 @@ func (c *censusStep) read(ctx context.Context, below Below) error {
 		}
 		return err
 	})
-	return unlessEnough(err)
+	c.err = unlessEnough(c.err)
 }
 
-// counted takes what the census has found into the filters. What could not be read is read again.
-func (s *Store[K]) counted(c *censusStep, failed error) {
+// Counted takes what the census has found into the filters. What could not be read is an error, and read again if there
+// is another time.
+func (s *Store[K]) Counted(c *Census) error {
 	s.census.busy = false
-	if failed != nil {
-		return
+	if c.err != nil {
+		return s.readError(c.err)
 	}
 	for _, k := range c.found {
 		s.remember(int(k.group-uint16(s.Groups.Start)), k.hash)
@@ -110,6 +119,8 @@ func (s *Store[K]) counted(c *censusStep, failed error) {
 	if s.census.next = c.next; c.next == nil && s.filtering == counting {
 		s.filtering = complete
 	}
+	s.charge()
+	return nil
 }
 
 // remember takes note of a key that is below and not in memory, or about to be. A store with so many small entries below

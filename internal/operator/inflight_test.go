@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -345,12 +346,13 @@ type lingering struct {
 	keyed.Below
 	under *atomic.Int32
 	begun chan struct{}
+	once  *sync.Once
 }
 
 func (l lingering) Scan(ctx context.Context, _, _ []byte, visit func(k, v []byte) error) error {
 	l.under.Add(1)
 	defer l.under.Add(-1)
-	close(l.begun)
+	l.once.Do(func() { close(l.begun) })
 	<-ctx.Done()
 	<-time.After(20 * time.Millisecond)
 	return errors.Join(visit(make([]byte, 64), nil), context.Cause(ctx))
@@ -386,7 +388,7 @@ func TestAFunctionThatEndsWithItsOperatorGoesOnWhenItsReadIsOver(t *testing.T) {
 	begun := make(chan struct{})
 	fn := &lister{under: &under}
 	r := newShelfRigOf(t, func() ProcessFunc[event, string] { return fn }, func(env *Env) {
-		env.Below = lingering{env.Below, &under, begun}
+		env.Below = lingering{env.Below, &under, begun, new(sync.Once)}
 	}, event{"a", 0, 1})
 	r.rows(nil, event{"a", 0, 2})
 	<-r.op().Wake()

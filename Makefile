@@ -49,9 +49,11 @@ histories:
 counts:
 	$(GO) test ./internal/lsm -run TestCounts -counts.gigabyte -timeout 30m -v
 
-# Each query of the benchmark with all data at all parallelisms, and in lives that end in their middle.
+# Each query of the benchmark with all data at all parallelisms, and in lives that end in their middle; and in little memory
+# on an S3 server, killed three times.
 nexmark:
 	$(GO) test ./nexmark -nexmark.every -timeout 60m -v
+	$(GO) test ./bench/kill -run TestKilledQueries -queries all -timeout 30m -v
 
 # Random inputs of tables and windows, in lives of several parallelisms, against simple evaluations.
 operators:

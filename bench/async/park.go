@@ -19,9 +19,17 @@ func (n nothing) Read(_ context.Context, keys [][]byte, _ func(int, []byte) erro
 	return nil
 }
 
-func (n nothing) Scan(context.Context, []byte, []byte, func(k, v []byte) error) error {
-	n.reads.Add(1)
-	return nil
+// Scan of whole key groups, which is how a store finds out what keys there are, does not come to an end: so a store never
+// knows that a key is nowhere.
+func (n nothing) Scan(_ context.Context, start, _ []byte, visit func(k, v []byte) error) (err error) {
+	const group = 8 + 2 + 4 // what a table key has before the key itself
+	for key := append(start, make([]byte, group)...); len(start) <= group && err == nil; {
+		err = visit(key[:group], nil)
+	}
+	if err == nil {
+		n.reads.Add(1)
+	}
+	return err
 }
 
 const (

@@ -21,8 +21,9 @@ func benchNexmarkCommand() *cobra.Command {
 		Short: "Measure the queries of the Nexmark benchmark, also beside another engine",
 		Long: `Measure the queries of the Nexmark benchmark, also beside another engine.
 
-Each run is a process of its own, with its state in a temporary directory, or below --state. Of each query there is a warm-up, and then in
-each round a run of half of the events and one of all of them; speeds are those of the events that the second one has more.
+Each run is a process of its own, with its state in a temporary directory, or below --state. Of each query there is a
+warm-up, and then in each round a run of half of the events and one of all of them; speeds are those of the events that
+the second one has more.
 With --peer, the directory of a program "run" that takes the flags of the one for Flink and prints a line of JSON, the
 engines take turns; a query should be 5 times as fast as the peer by processor time, all of them 10 times in geometric
 mean. With --baseline, the results of an earlier run, the table has the ratios to that.

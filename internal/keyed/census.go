@@ -75,12 +75,13 @@ func (s *Store[K]) CountBeside(a *Ahead) *Census {
 		}
 	}
 	c.busy = true
+	hash := func(key []byte) (uint64, error) {
+		k, _, err := s.codec.Decode(key)
+		return s.hash(k), err
+	}
 	return &Census{
-		start: c.next, end: after(s.prefix(nil, s.Groups.Len()-1, 0)[:group]), entries: min(censusMost, censusEntries*len(a.slots)),
-		states: c.states, hash: func(key []byte) (uint64, error) {
-			k, _, err := s.codec.Decode(key)
-			return s.hash(k), err
-		},
+		start: c.next, end: after(s.prefix(nil, s.Groups.Len()-1, 0)[:group]),
+		entries: min(censusMost, censusEntries*len(a.slots)), states: c.states, hash: hash,
 	}
 }
 

@@ -3,8 +3,9 @@ package keyed
 import "math/bits"
 
 // evicted is a filter of the keys of a part that the tables below have and memory has not: those that were evicted, and
-// after a restore all that the census has found. Of a hundred others it takes about one for one of them. A key that comes for the first time is known to be nowhere by it,
-// for which the tables would have to be asked, each of their levels, in each state.
+// after a restore all that the census has found. Of a hundred others it takes a few for one of them. By it a key that
+// comes for the first time is known to be nowhere; or else the tables would have to be asked, each of their levels, in
+// each state.
 //
 // It is a split block Bloom filter (Putze, Sanders and Singler, "Cache-, hash- and space-efficient Bloom filters", 2007;
 // the salts are those of Parquet's), in layers, of which the newest takes keys until it is full.
@@ -30,13 +31,13 @@ const (
 // hasEvicted is replaced by the test that shows that no evicted key may be missing.
 var hasEvicted = (*evicted).has
 
-// mixed is a hash whose bits are independent of the key group, by which all of a part are alike.
+// mixed returns a hash whose bits are independent of the key group, by which all of a part are alike.
 func mixed(hash uint64) uint64 {
 	hi, lo := bits.Mul64(hash, 0x9e3779b97f4a7c15)
 	return hi ^ lo
 }
 
-// block is that of a key in a layer, and mask its bits in there.
+// filterPlace returns the block of a key in a layer, and its bits in there.
 func filterPlace(layer []filterBlock, hash uint64) (block *filterBlock, mask filterBlock) {
 	at, _ := bits.Mul64(hash, uint64(len(layer)))
 	for i, salt := range filterSalts {

@@ -96,9 +96,8 @@ const (
 	// parallelReads is how many requests for state may be under way: at 20 ms each, they are as many as two processors
 	// can take in.
 	parallelReads = 1024
-	// fewReads are always possible; readerBytes is about what one that is under way takes: 100 KiB for its goroutine,
-	// iterator and block, the rest for a connection and a chunk of the cache on disk.
-	fewReads, readerBytes = 64, 256 << 10
+	// fewReads are always possible.
+	fewReads = 64
 )
 
 // run is a job being run.
@@ -193,13 +192,16 @@ func (r *run) readers() int {
 	if r.Memory == nil || r.Memory.Bytes() == 0 {
 		return parallelReads
 	}
-	return int(min(parallelReads, max(fewReads, r.Memory.Bytes()/10/readerBytes)))
+	return int(min(parallelReads, max(fewReads, r.Memory.Bytes()/10/lsm.ReaderBytes)))
 }
 
 // openResources opens what the shards of the process share. Half of the processors are left to the tasks.
 func (r *run) openResources() (err error) {
 	r.cached = r.disk.Over(patient.Reads(r.Objects, readPatience), r.store.Origin())
 	r.resources, err = lsm.NewResources(r.cached, r.BlockCache, r.readers(), max(1, runtime.GOMAXPROCS(0)/2))
+	if err == nil && r.Memory != nil && r.Memory.Bytes() > 0 {
+		r.resources.Within(r.Memory.Bytes())
+	}
 	return err
 }
 

@@ -10,11 +10,12 @@ type marks struct {
 	alone  bitmap // slots of keys that were nowhere when they came
 }
 
-// limit makes a directory keep to its store's budget.
-func (d *directory[K]) limit(core *core, makeRoom func(p int)) {
+// limit makes a directory keep to its store's budget. Whether values are heavy matters when that is spent.
+func (d *directory[K]) limit(core *core, heavy func() bool, makeRoom func(p int)) {
 	if !core.Budget.Limited() {
 		return
 	}
+	d.heavy = func() bool { return core.Budget.Spent() && heavy() }
 	d.makeRoom = func(p int) {
 		t, written := &d.parts[p], core.clock.written.Load()+1
 		if !core.Budget.Spent() || t.stuck == written {
@@ -30,8 +31,8 @@ func (d *directory[K]) limit(core *core, makeRoom func(p int)) {
 }
 
 // restrict is limit for a directory whose keys may be below already.
-func (d *directory[K]) restrict(core *core, makeRoom func(p int)) {
-	d.limit(core, makeRoom)
+func (d *directory[K]) restrict(core *core, heavy func() bool, makeRoom func(p int)) {
+	d.limit(core, heavy, makeRoom)
 	for p := range d.parts {
 		d.parts[p].partial = core.Restored
 	}
@@ -126,7 +127,7 @@ func (s *Store[K]) heavy() bool {
 	return held > pages
 }
 
-// evictAtOnce is how many slots a search for room wants to free.
+// evictAtOnce is how many slots a search for room wants to free, or a quarter of those in use if they are few.
 const evictAtOnce = 64
 
 // sweep evicts slots of a part that have not been used since the hand came by last, until some are free or the
@@ -134,7 +135,8 @@ const evictAtOnce = 64
 // once do not drive out those that come again.
 func (d *directory[K]) sweep(p int, clean func(Slot) bool, evict func(Slot)) (evicted int) {
 	t := &d.parts[p]
-	for passed := 0; passed < 2*len(t.pages) && evicted < evictAtOnce; passed++ {
+	enough := min(evictAtOnce, max(1, t.n/4))
+	for passed := 0; passed < 2*len(t.pages) && evicted < enough; passed++ {
 		t.hand = (t.hand + 1) % len(t.pages)
 		page := t.pages[t.hand]
 		m := &d.marks[page]

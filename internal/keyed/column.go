@@ -172,6 +172,18 @@ func (c *column[V]) kept(v *V) {
 // held is the memory of the column when it has so many values.
 func (c *column[V]) held(values int) int64 { return c.bytes + int64(values)*c.heft.Each() }
 
+// weight is what so many values take beyond their pages, and what these do.
+func (c *column[V]) weight(values int) (held, pages int64) {
+	pages = int64(c.slab.total) * int64(sizeOf[page[V]]())
+	return c.held(values) - pages, pages
+}
+
+// isHeavy reports whether so many values take more beyond their pages than these do.
+func (c *column[V]) isHeavy(values int) bool {
+	held, pages := c.weight(values)
+	return held > pages
+}
+
 // clear takes the value away and reports whether there was one.
 func (c *column[V]) clear(s Slot) bool {
 	if !c.has(s) {

@@ -31,8 +31,11 @@ type directory[K comparable] struct {
 	bytes   int64
 	slab    slab[[pageLen]K]
 	words   slab[uint64]
-	// makeRoom is asked to free slots of a part that has none, before it gets another page.
+	// makeRoom is asked to free slots of a part that has none, before it gets another page; before each key that comes,
+	// if memory is short and values take more of it than their pages, which heavy reports. A page of 256 values of 20 kB
+	// is 5 MB.
 	makeRoom func(p int)
+	heavy    func() bool
 	pinned   []Slot
 }
 
@@ -152,7 +155,7 @@ func (d *directory[K]) grow(t *part, rehash func(K) uint64) {
 // allocate returns an unused slot of the part.
 func (d *directory[K]) allocate(p int) Slot {
 	t := &d.parts[p]
-	if len(t.free) == 0 && t.next == t.end && d.makeRoom != nil {
+	if len(t.free) == 0 && d.makeRoom != nil && (t.next == t.end || d.heavy()) {
 		d.makeRoom(p)
 	}
 	if n := len(t.free); n > 0 {

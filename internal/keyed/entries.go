@@ -120,6 +120,9 @@ func (t *entries[E, V]) bytes() int64 {
 	return t.dir.bytes + t.held(t.dir.used) + int64(4*len(t.awaited))
 }
 
+// heavy reports whether values take more than their pages.
+func (t *entries[E, V]) heavy() bool { return t.isHeavy(t.dir.used) }
+
 // mix combines the hash of an entry with its owner.
 func mix(hash uint64, owner Slot) uint64 {
 	x := hash ^ uint64(owner+1)*0x9E3779B97F4A7C15

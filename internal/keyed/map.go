@@ -66,7 +66,7 @@ func newMap[MK comparable, V any](r Registry, name, kind string, values *version
 	m.entries = newEntries[mapEntry[MK]](core, values, hash)
 	m.onDrop = m.unlink
 	m.ownerOf = func(e Slot) Slot { return m.dir.key(e).owner }
-	m.dir.restrict(core, func(p int) { m.dir.sweep(p, m.evictable, m.evictEntry) })
+	m.dir.restrict(core, m.heavy, func(p int) { m.dir.sweep(p, m.evictable, m.evictEntry) })
 	return m, nil
 }
 

@@ -58,7 +58,8 @@ func (p *Panes[K, A]) Pane(ns int64) *Pane[K, A] {
 		column: newColumn(&p.store.core, p.values), dir: newDirectory[K](p.store.Groups.Len()),
 		panes: p, ns: ns, used: p.uses, born: p.store.clock.now,
 	}
-	pane.dir.limit(&p.store.core, pane.makeRoom)
+	heavy := func() bool { return pane.isHeavy(pane.dir.used) }
+	pane.dir.limit(&p.store.core, heavy, pane.makeRoom)
 	if _, known := p.known[ns]; known {
 		pane.born = 0
 		for part := range pane.dir.parts {

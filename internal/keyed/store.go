@@ -114,7 +114,7 @@ func NewStore[K comparable](cfg Config) (*Store[K], error) {
 	if cfg.Restored {
 		s.filtering = counting
 	}
-	s.dir.restrict(&s.core, s.makeRoom)
+	s.dir.restrict(&s.core, s.heavy, s.makeRoom)
 	return s, nil
 }
 

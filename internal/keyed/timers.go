@@ -62,7 +62,7 @@ func NewTimers(r Registry, name string) (*Timers, error) {
 	hash := func(e timerEntry) uint64 { return mix(base.HashWord(uint64(e.time)), e.owner) }
 	t.entries = newEntries[timerEntry](core, values, hash)
 	t.onDrop = func(e Slot) { t.counts[t.dir.key(e).owner]-- }
-	t.dir.restrict(core, t.makeRoom)
+	t.dir.restrict(core, t.heavy, t.makeRoom)
 	return t, core.add(t)
 }
 

@@ -73,7 +73,7 @@ func (c *Column[V]) clean(s Slot) bool { return c.column.clean(s) }
 func (c *Column[V]) evict(s Slot)      { c.column.evict(s) }
 func (c *Column[V]) vacate(Slot)       {}
 func (c *Column[V]) weight() (held, pages int64) {
-	return int64(c.core.keys.Len()) * c.heft.Each(), c.column.bytes
+	return c.column.weight(c.core.keys.Len())
 }
 func (c *Column[V]) bytes() int64 { return c.held(c.core.keys.Len()) }
 func (c *Column[V]) reclaim()     {}

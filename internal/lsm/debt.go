@@ -12,8 +12,9 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
-// deepest is the number of sublevels of L0 at which it takes no more tables before some have been merged.
-const deepest = 24
+// deepest is the number of sublevels of L0 at which it takes no more tables before some have been merged; where memory is
+// short it is less, but not less than leastDeep.
+const deepest, leastDeep = 24, 12
 
 // later is a failure that time may heal, of a request to the object store. To Pebble, a compaction that meets it has
 // been cancelled by others, and is to be tried again; after any other error the range would be left alone for half a
@@ -63,7 +64,7 @@ func (s *signal) change() {
 // compactions fail it goes on waiting, for as long as the context lives.
 func (s *Shard) room(ctx context.Context) error {
 	sublevels := s.sublevels()
-	if sublevels < deepest || s.turns.hold != nil {
+	if sublevels < s.res.deepest() || s.turns.hold != nil {
 		return nil
 	}
 	begin := time.Now()
@@ -74,7 +75,7 @@ func (s *Shard) room(ctx context.Context) error {
 	}()
 	for {
 		changed := s.compacted.changed()
-		if s.sublevels() < deepest {
+		if s.sublevels() < s.res.deepest() {
 			return nil
 		}
 		if err := s.damaged(); err != nil {

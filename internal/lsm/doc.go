@@ -28,8 +28,8 @@
 //     that names the object, from a read at once, from a compaction at the next Ingest or Export.
 //   - A store that fails makes reads fail and compactions wait, with growing pauses; the shard itself goes on.
 //   - Compactions give way to what else wants a processor, for as long as they computed, and less the deeper L0 is.
-//     L0 has at most deepest sublevels: Ingest waits for compactions before it has more, these are then as urgent as
-//     a checkpoint and do not give way, and the wait ends with the context.
+//     L0 has at most deepest sublevels, or fewer where memory is short: Ingest waits for compactions before it has more,
+//     these are then as urgent as a checkpoint and do not give way, and the wait ends with the context.
 //   - Requests of all reads together are no more than the readers of the process. A read that finds them busy waits for
 //     its turn, and calls with many keys give way to others after some keys each. What is in the cache waits for no reader,
 //     unless few keys were there lately.

@@ -10,8 +10,9 @@ import (
 type fanout struct {
 	*groupRead
 	next    atomic.Int64
-	none    chan struct{} // closed when no key is left
-	waiting atomic.Bool   // for a reader
+	left    context.Context // ends when no key is left
+	none    context.CancelFunc
+	waiting atomic.Bool // for a reader
 }
 
 // turnKeys is how many keys a reader looks up before it gives way to another call that waits.
@@ -22,18 +23,20 @@ func (r *groupRead) fromStore(ctx context.Context) error {
 	if len(r.missing) == 0 {
 		return nil
 	}
-	f := &fanout{groupRead: r, none: make(chan struct{})}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	f := &fanout{groupRead: r}
+	f.left, f.none = context.WithCancel(ctx)
+	defer f.none()
 	var group sync.WaitGroup
 	for {
-		i, ok := f.begin(ctx)
+		asked, i, ok := f.begin()
 		if !ok {
 			break
 		}
 		read := func() {
-			defer f.readers.give()
-			if err := f.read(ctx, i); err != nil {
+			defer f.readers.give(asked)
+			if err := f.read(ctx, asked, i); err != nil {
 				cancel(err)
 			}
 		}
@@ -48,17 +51,17 @@ func (r *groupRead) fromStore(ctx context.Context) error {
 }
 
 // begin takes a reader and a key for it. It is false if no key is left or the context has ended.
-func (f *fanout) begin(ctx context.Context) (i int, ok bool) {
+func (f *fanout) begin() (a *asked, i int, ok bool) {
 	f.waiting.Store(true)
 	defer f.waiting.Store(false)
-	taken, err := f.readers.take(ctx, f.none)
-	if err != nil || !taken {
-		return 0, false
+	a = &asked{}
+	if f.readers.take(f.left, a) != nil {
+		return nil, 0, false
 	}
 	if i, ok = f.claim(); !ok {
-		f.readers.give()
+		f.readers.give(a)
 	}
-	return i, ok
+	return a, i, ok
 }
 
 // claim returns the next key: the last ones come first, for of reads that go forward Pebble would read ahead, up to
@@ -66,7 +69,7 @@ func (f *fanout) begin(ctx context.Context) (i int, ok bool) {
 func (f *fanout) claim() (i int, ok bool) {
 	n := int(f.next.Add(1))
 	if n == len(f.missing) {
-		close(f.none)
+		f.none()
 	}
 	if n > len(f.missing) {
 		return 0, false
@@ -75,18 +78,18 @@ func (f *fanout) claim() (i int, ok bool) {
 }
 
 // read looks up the key and then others, until none is left or another call has waited for long enough.
-func (f *fanout) read(ctx context.Context, i int) error {
-	var asked asked
-	it, err := f.open(ctx, &asked)
+func (f *fanout) read(ctx context.Context, asked *asked, i int) error {
+	it, err := f.open(ctx, asked)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = it.Close() }() // repeats the last error only
 	for n := 1; ; n++ {
-		if err := f.again(ctx, &asked, func() error { return f.look(it, i) }); err != nil {
+		if err := f.again(ctx, asked, func() error { return f.look(it, i) }); err != nil {
 			return err
 		}
-		f.shard.asked(&asked)
+		f.shard.asked(asked)
+		f.readers.settle(asked)
 		if n >= turnKeys && f.othersWait() {
 			return nil
 		}

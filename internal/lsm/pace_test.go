@@ -127,6 +127,10 @@ func TestAnIngestionThatWaitsHasACompactionOfItsOwn(t *testing.T) {
 	if tr.mayStart() {
 		t.Error("it is being compacted already")
 	}
+	tr.running, tr.res.free = 0, -1
+	if tr.mayStart() {
+		t.Error("another that waits has the one compaction more")
+	}
 }
 
 func TestAPauseEndsWithTheShard(t *testing.T) {

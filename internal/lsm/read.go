@@ -139,17 +139,18 @@ func (r *groupRead) one(ctx context.Context) error {
 		missed := a.permission != onRequest
 		r.shard.cold.saw(map[bool]int{true: 1}[missed], 1)
 		if a.permission == granted {
-			r.readers.give()
+			r.readers.give(&a)
 		}
 		if a.permission != refused || !errors.Is(err, errNotCached) {
 			return err
 		}
 	}
-	if _, err := r.readers.take(ctx, nil); err != nil {
+	var a asked
+	if err := r.readers.take(ctx, &a); err != nil {
 		return err
 	}
-	defer r.readers.give()
-	return r.alone(ctx, &asked{})
+	defer r.readers.give(&a)
+	return r.alone(ctx, &a)
 }
 
 // alone looks up the first key.
@@ -161,6 +162,9 @@ func (r *groupRead) alone(ctx context.Context, a *asked) error {
 	defer func() { _ = it.Close() }() // repeats the last error only
 	err = r.again(ctx, a, func() error { return r.look(it, 0) })
 	r.shard.asked(a)
+	if a.slots > 0 {
+		r.readers.settle(a)
+	}
 	return err
 }
 

@@ -3,52 +3,88 @@ package lsm
 import (
 	"context"
 	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
 )
+
+// ReaderBytes is about what a reader takes that finds indexes and filters in the cache: 100 KiB for its goroutine, and
+// what the client of the store holds for a request.
+const ReaderBytes = 256 << 10
 
 // readers bounds how many requests for reads a process has under way, and so the memory for them. Whoever waits
 // gets its turn in the order of arrival.
+//
+// An iterator that loads the index and the filter of a table gets half a megabyte before them too and holds it while it
+// is in the table, of each level. So a reader counts as several, as long as those before it have met such tables: when
+// nothing is in the cache yet, after a restore, a few readers take as much memory as hundreds do later.
 type readers struct {
-	slots   chan struct{} // one element a busy reader
+	slots   *semaphore.Weighted
+	most    int64 // slots
+	each    atomic.Int64
 	waiting atomic.Int64
 }
 
-func newReaders(n int) *readers { return &readers{slots: make(chan struct{}, n)} }
-
-// tryTake takes a slot, if one is free.
-func (r *readers) tryTake() bool {
-	select {
-	case r.slots <- struct{}{}:
-		return true
-	default:
-		return false
-	}
+func newReaders(n int) *readers {
+	return &readers{slots: semaphore.NewWeighted(int64(n)), most: int64(n)}
 }
 
-// take waits for a slot until the context ends, which is the error, or until needless is closed.
-func (r *readers) take(ctx context.Context, needless <-chan struct{}) (taken bool, err error) {
-	if r.tryTake() {
-		return true, nil
+// readBefore is how much Pebble reads before the index of a table, which is not in the cache, for its filter.
+const readBefore = 512 << 10
+
+// expect says that readers are about to take so many bytes each. Those that end say otherwise.
+func (r *readers) expect(bytes int64) { r.each.Store(max(bytes, r.each.Load())) }
+
+// weight is how many slots a reader of so many bytes takes.
+func (r *readers) weight(bytes int64) int64 { return min(1+bytes/ReaderBytes, r.most) }
+
+// tryTake takes slots for a reader, if they are free.
+func (r *readers) tryTake(a *asked) bool {
+	n := r.weight(r.each.Load())
+	if !r.slots.TryAcquire(n) {
+		return false
+	}
+	a.slots = n
+	return true
+}
+
+// take waits for slots for a reader until the context ends, which is the error.
+func (r *readers) take(ctx context.Context, a *asked) error {
+	if r.tryTake(a) {
+		return nil
 	}
 	r.waiting.Add(1)
 	defer r.waiting.Add(-1)
-	select {
-	case r.slots <- struct{}{}:
-		return true, nil
-	case <-needless:
-		return false, nil
-	case <-ctx.Done():
-		return false, context.Cause(ctx)
+	n := r.weight(r.each.Load())
+	if err := r.slots.Acquire(ctx, n); err != nil {
+		return context.Cause(ctx)
+	}
+	a.slots = n
+	return nil
+}
+
+// learning is over about how many keys the mean of what readers take is.
+const learning = 8
+
+// settle gives back what a reader has taken and does not need, now that it has looked up a key. Of two that do so at
+// once, one may not count.
+func (r *readers) settle(a *asked) {
+	each := r.each.Load()
+	r.each.Store(each + (a.held-each)/learning)
+	if needless := a.slots - r.weight(a.held); needless > 0 {
+		r.slots.Release(needless)
+		a.slots -= needless
 	}
 }
 
-func (r *readers) give() { <-r.slots }
+// give gives back all slots of a reader whose iterator has been closed.
+func (r *readers) give(a *asked) { r.slots.Release(a.slots) }
 
 // permission is what an iterator may ask of the object store.
 type permission uint8
 
 const (
-	granted   permission = iota // it has a slot, or needs none
-	onRequest                   // it takes a slot when it needs one, if one is free
+	granted   permission = iota // it has its slots, or needs none
+	onRequest                   // it takes slots when it needs them, if they are free
 	refused                     // it may read from the cache only
 )
 
@@ -56,7 +92,7 @@ const (
 func (a *asked) permit() bool {
 	if a.permission == onRequest {
 		a.permission = refused
-		if a.readers.tryTake() {
+		if a.readers.tryTake(a) {
 			a.permission = granted
 		}
 	}

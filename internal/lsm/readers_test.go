@@ -39,8 +39,8 @@ func afar(t *testing.T, n int) (*distant, *Shard, [][]byte) {
 	s, err := OpenShard(t.Context(), res, "p/1", all)
 	must(t, err)
 	t.Cleanup(func() {
-		if busy, waiting := len(res.readers.slots), res.readers.waiting.Load(); busy+int(waiting) > 0 {
-			t.Errorf("at the end %d readers are busy and %d calls wait", busy, waiting)
+		if !res.readers.slots.TryAcquire(fewReaders) {
+			t.Error("at the end readers are busy, or calls wait")
 		}
 		must(t, s.Close())
 		res.Close()
@@ -187,6 +187,47 @@ func TestKeysOfOneBlockTakeOneRequest(t *testing.T) {
 		d.forget()
 		if n := count(t, s, keys); n != 200 || d.reads.Load() != 1 {
 			t.Errorf("%d keys in %d requests", n, d.reads.Load())
+		}
+	})
+}
+
+// reopened returns a shard with all that another has, of which nothing is in memory, and so many readers for it.
+func reopened(t *testing.T, d *distant, s *Shard, readers int) *Shard {
+	t.Helper()
+	list, err := s.Export(t.Context())
+	must(t, err)
+	res, err := NewResources(d, 64*mib, readers, 1)
+	must(t, err)
+	again, err := OpenShard(t.Context(), res, "p/2", all, list)
+	must(t, err)
+	t.Cleanup(func() {
+		if !res.readers.slots.TryAcquire(int64(readers)) {
+			t.Error("at the end readers of the reopened shard are busy")
+		}
+		must(t, again.Close())
+		res.Close()
+	})
+	return again
+}
+
+// A table that is met for the first time costs its reader half a megabyte, for as long as it reads.
+func TestAfterARestoreFewReadUntilIndexesAreInMemory(t *testing.T) {
+	const readers, keysAtOnce = 64, 640
+	synctest.Test(t, func(t *testing.T) {
+		d, s, keys := afar(t, keysAtOnce)
+		s = reopened(t, d, s, readers)
+		begin := time.Now()
+		read := make(chan int)
+		go func() { read <- count(t, s, keys) }()
+		<-time.After(perRead / 2)
+		if n := d.most.Load(); n > readers*ReaderBytes/(levels*readBefore) {
+			t.Errorf("%d readers at first, when each may load %d indexes", n, levels)
+		}
+		if n := <-read; n != keysAtOnce {
+			t.Errorf("%d keys found", n)
+		}
+		if took := time.Since(begin); took > 20*perRead || d.most.Load() < readers*9/10 {
+			t.Errorf("%v for %d keys, at most %d at a time", took, keysAtOnce, d.most.Load())
 		}
 	})
 }

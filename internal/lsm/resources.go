@@ -19,6 +19,7 @@ type Resources struct {
 	tables  *pebble.FileCache
 	readers *readers
 	filters filters
+	ahead   ahead
 
 	tune   func(*pebble.Options) // tests make trees of little data deep
 	wanted func() bool           // instead of asking whether processors are wanted, in tests

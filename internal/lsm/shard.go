@@ -79,7 +79,10 @@ func OpenShard(ctx context.Context, res *Resources, prefix string, r Range, from
 		cancel()
 		return nil, err
 	}
-	_ = s.sublevels() // tells others
+	depth := s.sublevels() // tells others
+	if len(state.objects) > 0 {
+		res.readers.expect(int64(depth+levels-1) * readBefore)
+	}
 	return s, nil
 }
 

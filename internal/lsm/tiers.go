@@ -17,8 +17,13 @@ type tiers struct {
 type asked struct {
 	requests, bytes int64
 	permission      permission
-	readers         *readers // from which a permission on request takes a slot
+	readers         *readers // from which a permission on request takes slots
+	slots           int64    // that have been taken
+	held            int64    // bytes of requests for more than a block, which the iterator keeps
 }
+
+// manyBlocks is the size of a request from which on it is taken to be for more than was wanted.
+const manyBlocks = 4 * blockSize
 
 type askedKey struct{}
 
@@ -38,6 +43,9 @@ func (a *asked) note(bytes int) bool {
 	}
 	a.requests++
 	a.bytes += int64(bytes)
+	if bytes >= manyBlocks {
+		a.held += int64(bytes)
+	}
 	return true
 }
 

@@ -35,7 +35,7 @@ type turns struct {
 	pause   time.Duration
 	timer   *time.Timer // runs during a pause
 	left    bool        // the database is being closed
-	behind  int         // the depth of L0, as far as it is known
+	behind  int         // the depth of L0, as far as it is known, as a part of deepest
 	pressed int         // ingestions that wait for it to become less
 
 	ended <-chan struct{} // closed when the shard is
@@ -63,12 +63,12 @@ func (t *turns) reading() {
 func (t *turns) deepen(sublevels int) {
 	t.res.mu.Lock()
 	defer t.res.mu.Unlock()
-	t.behind += sublevels
+	t.behind += t.res.scaled(sublevels)
 }
 
 func (t *turns) is(sublevels int32) {
 	t.res.mu.Lock()
-	t.behind = int(sublevels)
+	t.behind = t.res.scaled(int(sublevels))
 	t.res.mu.Unlock()
 	t.res.wake()
 }
@@ -174,7 +174,9 @@ func (t *turns) take() bool {
 
 // mayStart reports whether a compaction is free. One more is for a database whose ingestion waits for it: the job stands
 // still meanwhile, and leaves the processors alone. res.mu is held.
-func (t *turns) mayStart() bool { return t.res.free > 0 || t.pressed > 0 && t.running == 0 }
+func (t *turns) mayStart() bool {
+	return t.res.free > 0 || t.res.free == 0 && t.pressed > 0 && t.running == 0
+}
 
 func (t *turns) giveBack() {
 	t.res.mu.Lock()

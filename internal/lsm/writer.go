@@ -61,6 +61,8 @@ type TableSet struct {
 	ctx     context.Context
 	objects objstore.Store
 	newName func() string
+	size    int64
+	uploads uploads
 
 	object *object
 	writer *sstable.Writer
@@ -71,10 +73,13 @@ type TableSet struct {
 	last   []byte // its last key
 }
 
-// NewTableSet returns an empty set; newName names its tables.
+// NewTableSet returns an empty set; newName names its tables. Up to five of them are uploaded at a time.
 func NewTableSet(ctx context.Context, objects objstore.Store, newName func() string) *TableSet {
-	return &TableSet{ctx: ctx, objects: objects, newName: newName}
+	return &TableSet{ctx: ctx, objects: objects, size: MaxTableSize, newName: newName, uploads: newUploads()}
 }
+
+// EndAt makes tables end at a size in bytes, a few blocks more or less, and not at MaxTableSize.
+func (s *TableSet) EndAt(size int64) { s.size = size }
 
 // Set gives a key, which is not empty, a value. Keys come in ascending order, each once.
 func (s *TableSet) Set(key, value []byte) error {
@@ -121,13 +126,16 @@ func (s *TableSet) begin(key []byte) error {
 	if len(key) == 0 {
 		return base.Errorf(base.Config, "an empty key cannot be in a table")
 	}
-	if s.writer != nil && (s.object.written.Load() >= MaxTableSize || s.n >= mostEntries) {
+	if s.writer != nil && (s.object.written.Load() >= s.size || s.n >= mostEntries) {
 		if err := s.end(); err != nil {
 			return err
 		}
 	}
 	if s.writer != nil {
 		return nil
+	}
+	if err := s.uploads.failed(); err != nil {
+		return err
 	}
 	name := s.newName()
 	w, err := s.objects.Create(s.ctx, name)
@@ -138,7 +146,7 @@ func (s *TableSet) begin(key []byte) error {
 	s.object = &object{name: name, w: w}
 	options := writerOptions()
 	options.BlockPropertyCollectors = []func() sstable.BlockPropertyCollector{s.expiry.collector}
-	s.writer = sstable.NewWriter(s.object, options)
+	s.writer = sstable.NewWriter(upload{s.object, &s.uploads}, options)
 	return nil
 }
 
@@ -149,7 +157,7 @@ func (s *TableSet) wrap(err error) error {
 	return nil
 }
 
-// end finishes the table at hand.
+// end finishes the table at hand, but for its upload.
 func (s *TableSet) end() error {
 	w, o := s.writer, s.object
 	s.writer, s.object = nil, nil
@@ -170,6 +178,9 @@ func (s *TableSet) Finish() ([]TableInfo, error) {
 			return nil, err
 		}
 	}
+	if err := s.uploads.wait(); err != nil {
+		return nil, err
+	}
 	return s.done, nil
 }
 
@@ -180,6 +191,7 @@ func (s *TableSet) Abort() {
 		_ = s.writer.Close() // fails, having ended the goroutine that writes blocks
 		s.writer, s.object = nil, nil
 	}
+	_ = s.uploads.wait()
 }
 
 // object passes a table on to the object store and keeps count. It implements objstorage.Writable. Pebble writes

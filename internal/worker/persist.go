@@ -164,6 +164,7 @@ func (p *persister) writeSet(ctx context.Context, number int64, batch []writing)
 func (p *persister) tables(ctx context.Context, batch []writing) ([]lsm.TableInfo, error) {
 	name := func() string { return p.attempt.name("table") }
 	set := lsm.NewTableSet(objstore.For(ctx, objstore.Checkpoint), p.attempt.Objects, name)
+	set.EndAt(p.attempt.Resources.TableSize())
 	for _, w := range batch {
 		begin := time.Now()
 		if err := w.snapshot.WriteTo(set); err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/objstore"
@@ -192,6 +193,33 @@ func TestStateThatAnotherGoroutineReadsIsRefusedAndNotWaitedForForEver(t *testin
 			wantError(t, err, "state is used on a goroutine that is not the one the function was called on")
 		})
 	}
+}
+
+// A row that holds a lock gives its turn away when it waits for state; the next one waits for the lock, and keeps the turn.
+func TestALockThatARowHoldsWhileItReadsStateIsAnErrorAndNoWaitForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lock := make(chan struct{}, 1) // virtual time does not pass while a mutex is waited for
+		unlock := func() {
+			select {
+			case <-lock:
+			default: // the test has
+			}
+		}
+		begin := time.Now()
+		err := goOn(t, t.Context(), ledgerOf(func(l *ledger, ctx *Context, _ int64, _ Collector[string]) error {
+			lock <- struct{}{}
+			defer unlock()
+			_, _, err := l.all.Get(ctx, 0)
+			return err
+		}), nil)
+		for _, part := range []string{`operator "ledger": user code does not return`, "does a row hold a lock", "flight_test.go"} {
+			wantError(t, err, part)
+		}
+		if took := time.Since(begin); took > 2*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+		unlock() // nobody has waited for who waits for it
+	})
 }
 
 func TestAFutureThatIsKeptForTheNextCallIsRefused(t *testing.T) {

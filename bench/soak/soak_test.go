@@ -50,7 +50,9 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Exit(inTemporary(func(dir string) int {
 		program = filepath.Join(dir, "ledger")
-		if out, err := exec.Command("go", "build", "-o", program, "./ledger").CombinedOutput(); err != nil {
+		build := exec.Command("go", "build", "-o", program, "./ledger")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as Aquifer itself is built
+		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 			return 1
 		}

@@ -87,6 +87,18 @@ func (d *directory[K]) relieve(core *core, p int) {
 	core.keys.charge()
 }
 
+// shed forgets values that take more than their pages, when there are far more of them than the budget is for: it may have
+// become less, or they were being written when it was spent. What they take goes back to the process.
+func (s *Store[K]) shed() {
+	written := s.clock.written.Load() + 1
+	if !s.Budget.Limited() || s.Budget.Used() < s.Budget.Limit()/8*9 || s.shedding == written || !s.heavy() {
+		return
+	}
+	if s.Relieve(); s.Budget.Spent() {
+		s.shedding = written
+	}
+}
+
 // Relieve frees slots before a snapshot is taken: much of what is in memory is clean then, and is not while the snapshot
 // is being written. Parts that have free slots are passed over, unless it is the values that take the memory.
 func (s *Store[K]) Relieve() {

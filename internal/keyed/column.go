@@ -230,23 +230,23 @@ func (c *column[V]) fill(s Slot, encoded []byte) error {
 // clean reports whether the tables below have what the slot has.
 func (c *column[V]) clean(s Slot) bool {
 	p := c.at(s)
-	if p == nil {
+	if p == nil || !c.clock.pending(c.pages[s>>pageBits].epoch) {
 		return true
 	}
-	epoch := c.pages[s>>pageBits].epoch
-	if !c.clock.pending(epoch) {
-		return true
-	}
-	// Of a page that has not been changed in this epoch, a snapshot may be reading.
-	return epoch == c.clock.now && !p.dirty.has(s) && (c.clock.settled() || c.writtenBefore(s))
+	return !p.dirty.has(s) && (c.clock.settled() || c.writtenBefore(s))
 }
 
-// evict forgets a clean slot's value. No snapshot that is still being read has its page.
+// evict forgets a clean slot's value. A snapshot that has its page has changes of others in there: they are saved first.
 func (c *column[V]) evict(s Slot) {
-	if p := c.at(s); p != nil {
-		p.present.unset(s)
-		c.empty(p, s)
+	p := c.at(s)
+	if p == nil {
+		return
 	}
+	if c.clock.pending(c.pages[s>>pageBits].epoch) {
+		p = c.writable(s)
+	}
+	p.present.unset(s)
+	c.empty(p, s)
 }
 
 // touch reads from the pages of many slots, so that the waits for memory overlap.

@@ -37,6 +37,64 @@ func TestLongStringsKeepToTheBudget(t *testing.T) {
 	}
 }
 
+func TestLongStringsAreForgottenWhenTheBudgetBecomesLess(t *testing.T) {
+	const most, least, length = 16 << 20, 4 << 20, 20_000
+	s := openWith(t, base.KeyGroupRange{End: 128}, 128, most, &shelf{m: map[string]string{}}, &onItsWay{})
+	for i := range most / length {
+		slot, _ := s.slot(t, fmt.Sprint("long-", i))
+		v := strings.Repeat("x", length)
+		s.name.Set(slot, &v)
+	}
+	s.store.Budget.SetLimit(least)
+	s.slots(t, "long-1")
+	if now := s.named() * length; now < most/2 {
+		t.Errorf("%d bytes are left of what nobody else has", now)
+	}
+	s.checkpoint(t)
+	s.slots(t, "long-1")
+	if now := s.named() * length; now > least/8*9 || now < least/2 {
+		t.Errorf("%d bytes are in memory, the limit is %d", now, least)
+	}
+}
+
+// Snapshots follow one another closely when the tables below are what a job waits for, and each has something of every
+// page: what others of its slots have is forgotten all the same.
+func TestLongStringsAreForgottenWhileASnapshotIsBeingWritten(t *testing.T) {
+	const limit, length = 8 << 20, 20_000
+	s := openWith(t, base.KeyGroupRange{End: 16}, 16, limit, &shelf{m: map[string]string{}}, &onItsWay{})
+	value := func(key string) string { return key + strings.Repeat("x", length) }
+	var before *Frozen
+	all, most := 0, 0
+	for range 40 {
+		for s.store.Dirty() < limit/8 {
+			key := fmt.Sprint("long-", all)
+			slot, _ := s.slot(t, key)
+			v := value(key)
+			s.name.Set(slot, &v)
+			all++
+			most = max(most, s.named()*length)
+		}
+		next := s.store.Freeze()
+		if before != nil { // written when the next has been taken: never is there none
+			out := &tape{}
+			must(t, before.WriteTo(out))
+			s.below.apply(out.entries)
+			before.Done()
+		}
+		before = next
+	}
+	if most > limit/4*5 {
+		t.Errorf("up to %d bytes were in memory, the limit is %d", most, limit)
+	}
+	for i := range all {
+		key := fmt.Sprint("long-", i)
+		slot, _ := s.slot(t, key)
+		if got, ok := s.name.Get(slot); !ok || got != value(key) {
+			t.Fatalf("%s has %d bytes, %t", key, len(got), ok)
+		}
+	}
+}
+
 // named is how many names are in memory.
 func (s *subject) named() (n int) {
 	for slot := range Slot(len(s.name.pages) << pageBits) {

@@ -90,11 +90,13 @@ type Store[K comparable] struct {
 	remembered int64
 	census     census
 	// fresh are the slots that the last Lookup created: its records may have left them without state.
-	fresh   []Slot
-	missing []Slot // of the batch at hand: created, but their state has to be looked for below
-	reads   reads
-	words   []uint64
-	strings []uintptr // offsets of strings in K
+	fresh []Slot
+	// shedding is when shed found too little to forget: there is no point in another try before more is written.
+	shedding uint64
+	missing  []Slot // of the batch at hand: created, but their state has to be looked for below
+	reads    reads
+	words    []uint64
+	strings  []uintptr // offsets of strings in K
 }
 
 // NewStore returns an empty store.
@@ -153,6 +155,7 @@ func (s *Store[K]) Lookup(keys []K, hashes []uint64, slots []Slot) error {
 	s.probe(keys, hashes, slots)
 	err := s.bring()
 	s.charge()
+	s.shed()
 	return err
 }
 

@@ -3,6 +3,8 @@ package operator
 import (
 	"context"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // arrivals are the reads of one operator that are under way on goroutines of their own, and those that have come back
@@ -13,7 +15,9 @@ type arrivals struct {
 
 	mu   sync.Mutex
 	back []func() error
-	all  sync.WaitGroup
+	// oldest is when the first of back came, in Unix nanoseconds; zero for none.
+	oldest atomic.Int64
+	all    sync.WaitGroup
 }
 
 func newArrivals() *arrivals { return &arrivals{wake: make(chan struct{}, 1)} }
@@ -24,6 +28,9 @@ func (a *arrivals) begin(read func(), take func() error) {
 	a.all.Go(func() {
 		read()
 		a.mu.Lock()
+		if len(a.back) == 0 {
+			a.oldest.Store(time.Now().UnixNano())
+		}
 		a.back = append(a.back, take)
 		a.mu.Unlock()
 		select {
@@ -41,6 +48,7 @@ func (a *arrivals) take() error {
 	a.mu.Lock()
 	back := a.back
 	a.back = nil
+	a.oldest.Store(0)
 	a.mu.Unlock()
 	a.under -= len(back)
 	for _, take := range back {

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"iter"
+	"sync/atomic"
 )
 
 // crew runs user code in coroutines, so that a record which has to wait for state in the middle of its function can be
@@ -17,6 +18,8 @@ type crew[H any] struct {
 	// turn is the worker that runs; nil while the task's goroutine does.
 	turn    *worker[H]
 	workers map[*worker[H]]struct{}
+	// busy says, to anyone, that a worker runs.
+	busy atomic.Bool
 }
 
 // worker is a coroutine.
@@ -52,7 +55,9 @@ func (c *crew[H]) run() (asleep bool, err error) {
 func (c *crew[H]) resume(w *worker[H]) (asleep bool, err error) {
 	c.turn = w
 	w.asleep = false
+	c.busy.Store(true)
 	w.next()
+	c.busy.Store(false)
 	c.turn = nil
 	if w.asleep {
 		return true, nil

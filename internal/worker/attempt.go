@@ -128,7 +128,8 @@ func New(ctx context.Context, c Config) (*Attempt, error) {
 func (a *Attempt) Finish() { a.cancel(ErrFinished) }
 
 // Run runs the tasks until one fails (its error), the context ends (its cause) or Finish is called (nil, or what
-// failed when the operators were closed).
+// failed when the operators were closed). It waits for all of them, but for user code that will not return: then the
+// error, of kind base.Config, says so, and what the attempt has is freed if it does return.
 func (a *Attempt) Run() error {
 	defer a.cancel(nil)
 	ctx := a.ctx
@@ -164,8 +165,7 @@ func (a *Attempt) Run() error {
 	for _, p := range a.pools {
 		run(p.run)
 	}
-	group.Wait()
-	return errors.Join(failed.get(), a.closeShards())
+	return a.unlessStill(&group, &failed)
 }
 
 // Close frees what New took, for an attempt that is not going to run. After Run it does nothing.

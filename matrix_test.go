@@ -215,6 +215,9 @@ func (x *trial) draw() RunOptions {
 	if x.int(4) > 0 {
 		objects = distant{objects}
 	}
+	for range x.topology.farther {
+		objects = distant{objects}
+	}
 	return RunOptions{
 		MaxParallelism: x.maximum, CheckpointInterval: micro(1000, 6000), FlushAfter: micro(20, 10_000),
 		CheckpointTimeout: []time.Duration{0, 0, 300 * time.Millisecond}[x.int(3)],
@@ -240,7 +243,7 @@ func (x *trial) live(t *testing.T, first bool) (Result, error) {
 	if x.aligned {
 		o.UnalignedAfter = 0
 	}
-	if x.real {
+	if x.real || x.topology.farther > 0 { // one row after the other may wait for its state
 		o.CheckpointTimeout = 0
 	}
 	o.Parallelism = x.shape.parallelism

@@ -220,6 +220,8 @@ type topology struct {
 	more func(s *shape) []int64
 	// timed says that rows that come late are lost.
 	timed bool
+	// farther is how many times farther away the store is than it may be: for so long rows wait for their state.
+	farther int
 }
 
 // job is one of the topology.
@@ -253,6 +255,9 @@ var topologies = map[string]topology{
 	"two inputs":             {build: twoInputs, sources: 2, copies: 1, more: meetings},
 	"an outside service":     {build: consults, sources: 2, copies: 1},
 	"windows beside a union": {build: besides, sources: 2, copies: 1, more: windowRows, timed: true},
+	"windows that overlap and sessions": {
+		build: overlapping, sources: 2, copies: 1, more: overlaps, timed: true, farther: 40,
+	},
 }
 
 // pipeline has exchanges without keys, one with them, and one more.
@@ -466,6 +471,40 @@ func windowRows(s *shape) (all []int64) {
 	}
 	for p, count := range counts {
 		all = append(all, windowRow(p.key, p.start, count))
+	}
+	return all
+}
+
+// overlapping has windows of many keys, of which each row needs some that have been for long: their rows wait for state.
+func overlapping(s *shape, job *Job) {
+	both := Union(s.from(job, 0), s.from(job, 1, Parallelism(s.parallelism+1)))
+	told := Map(s.check(s.give(both, "give", true), "check"), number)
+	counts := func(name string, w window.Window, kind int64) Stream[int64] {
+		in := KeyBy(both, func(n *int64) int64 { return *n % givenKeys })
+		out := Aggregate(in, name, w, Count[int64](), WithWindow[int64](s.options...))
+		return Map(out, func(w *Windowed[int64, int64]) int64 { return kind + windowRow(w.Key, w.Start, w.Value) })
+	}
+	sliding := counts("sliding", window.Sliding(ms(2*windowSize), ms(windowSize)), 0)
+	s.show(Union(told, sliding, counts("sessions", window.Session(ms(givenKeys)), sessionRow)))
+}
+
+// sessionRow tells rows of sessions from others.
+const sessionRow = 1 << 50
+
+// overlaps are the rows of overlapping windows, and one for the session of each key.
+func overlaps(s *shape) (all []int64) {
+	type pane struct{ key, start int64 }
+	counts := map[pane]int64{}
+	for n := range 2 * s.source.end {
+		start := n % s.source.end / windowSize * windowSize
+		counts[pane{n % givenKeys, start}]++
+		counts[pane{n % givenKeys, start - windowSize}]++
+	}
+	for p, count := range counts {
+		all = append(all, windowRow(p.key, p.start, count))
+	}
+	for key := range int64(givenKeys) {
+		all = append(all, sessionRow+windowRow(key, key, 2*s.source.end/givenKeys))
 	}
 	return all
 }

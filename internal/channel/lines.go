@@ -3,6 +3,7 @@ package channel
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 )
@@ -61,6 +62,37 @@ func Lines(
 		return nil, errLines
 	}
 	return generations, nil
+}
+
+// Together are the generations of several receivers as those of one. They may have had different numbers of them: the
+// last ones were those of their gates, and belong together. One that had fewer has a part in those before, too, without
+// messages: what the others go on with there brings no watermark that its own rows are behind.
+func Together(receivers ...[][]Line) (all [][]Line) {
+	most := 0
+	for _, generations := range receivers {
+		most = max(most, len(generations))
+	}
+	all = make([][]Line, most)
+	for _, generations := range receivers {
+		earlier := most - len(generations)
+		for g := range all {
+			if g >= earlier {
+				all[g] = append(all[g], generations[g-earlier]...)
+			} else if len(generations) > 0 {
+				all[g] = append(all[g], resting(generations[0])...)
+			}
+		}
+	}
+	return all
+}
+
+// resting are lines without their messages: they agree on what they had come to.
+func resting(lines []Line) []Line {
+	all := slices.Clone(lines)
+	for i := range all {
+		all[i].Messages = nil
+	}
+	return all
 }
 
 var errLines = base.Errorf(base.Corrupt, "rows in flight are damaged: they do not end where they should")

@@ -78,3 +78,41 @@ func FuzzLines(f *testing.F) {
 		}
 	})
 }
+
+// Rows of b are behind 5 until its gate has been gone on with: whatever a had come to when it took its own.
+func TestReceiversThatCameTogetherAgreeWhileRowsOfOneAreToCome(t *testing.T) {
+	message := func(batch any, watermark int64) Message {
+		m := Control()
+		m.Batch, m.Watermark = batch, watermark
+		return m
+	}
+	a := [][]Line{
+		{{Channel: -1, Watermark: 3, Messages: []Message{message("a front", 100)}}},
+		{{Channel: -1, Watermark: 100, Messages: []Message{message("a gate", 110)}}},
+	}
+	b := [][]Line{{{Channel: -1, Watermark: 5, Messages: []Message{message("b gate", 120)}}}}
+	for name, all := range map[string][][][]Line{"a, b": {a, b}, "b, a": {b, a}} {
+		t.Run(name, func(t *testing.T) {
+			g := NewGate(nil, 1, Rows{})
+			g.Restore(Together(all...))
+			told := map[any]int64{} // what event time was when a batch came
+			now := flow.NoTime
+			for e, ok := g.TryNext(); ok; e, ok = g.TryNext() {
+				if e.Batch != nil {
+					told[e.Batch] = now
+				} else if e.Status == Unchanged {
+					now = e.Watermark
+				}
+			}
+			if told["a front"] != 3 || told["b gate"] != 5 || told["a gate"] != 5 && told["a gate"] != 100 || now != 110 {
+				t.Errorf("%v, and %d in the end", told, now)
+			}
+		})
+	}
+	if len(b[0][0].Messages) != 1 {
+		t.Error("it has lost its messages")
+	}
+	if all := Together(); len(all) != 0 {
+		t.Errorf("of none: %v", all)
+	}
+}

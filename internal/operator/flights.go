@@ -1,8 +1,6 @@
 package operator
 
 import (
-	"context"
-
 	"github.com/aquifer-stream/aquifer/internal/async"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 )
@@ -51,17 +49,21 @@ func (f *flights) tell(s *Stats) {
 	s.Suspended.Store(int64(f.flight.Parked()))
 }
 
-// settle calls run whenever something is back, until nothing is in flight.
-func (f *flights) settle(ctx context.Context, below *waiting, run func() error, idle func() bool) error {
+// settle calls run whenever something is back or a barrier becomes urgent, until all that is left may be.
+func (f *flights) settle(env *Env, below *waiting, run func() error, over func() bool) error {
 	for {
+		var urgent <-chan struct{}
+		if !env.Urgency.Is() { // asked first: it may begin at any moment from here on
+			urgent = env.Urgency.Begun()
+		}
 		if err := run(); err != nil {
 			return err
 		}
-		if idle() {
+		if over() {
 			return nil
 		}
 		end := below.wait()
-		err := f.arrivals.wait(ctx)
+		err := f.arrivals.waitOr(env.Context, urgent)
 		if end(); err != nil {
 			return err
 		}

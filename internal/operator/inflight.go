@@ -199,7 +199,7 @@ func (p *Process[K, In, Out]) work(w *worker[*hand[K, In, Out]]) (err error) {
 	for {
 		if p.nextDue < len(p.due) {
 			err = p.fireNext(h)
-		} else if p.hurries() {
+		} else if p.hurries() && !p.env.FirstAccess {
 			id, ok := p.flight.NextDerived()
 			if !ok {
 				return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 	"github.com/aquifer-stream/aquifer/internal/lsm"
@@ -79,6 +80,7 @@ type rigPart struct {
 	shard *lsm.Shard
 	keys  lsm.Range
 	queue []StateSnapshot // to be written
+	left  []channel.Line  // by the last checkpoint
 	// firing says that the operator is at a watermark.
 	firing bool
 }
@@ -304,7 +306,7 @@ func (r *rig) checkpoint() *checkpoint.Operator {
 	op := &checkpoint.Operator{UID: r.uid, Parallelism: len(r.parts), Key: key, States: states}
 	for _, p := range r.parts {
 		snap := p.snapshot(r.cut)
-		p.queue = append(p.queue, snap.State)
+		p.queue, p.left = append(p.queue, snap.State), snap.InFlight
 		if p.flush() != nil {
 			return nil
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/async"
 	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/record"
 )
@@ -12,38 +13,27 @@ import (
 // function and no timer that has been popped is left. What has not begun by then is left to the snapshot, and goes on
 // behind the barrier.
 func (p *Process[K, In, Out]) leave() error {
-	for {
-		var urgent <-chan struct{}
-		if !p.env.Urgency.Is() { // asked first: it may begin at any moment from here on
-			urgent = p.env.Urgency.Begun()
-		}
-		leaves := false
-		if p.hurries() {
+	leaves := false
+	run := func() error {
+		if leaves = false; p.hurries() {
 			leaves = p.mayLeave()
 			p.drains = !leaves
 		}
-		if err := p.run(); err != nil {
-			return err
-		}
-		if p.idle() || leaves && p.flight.Parked() == 0 && p.derived == 0 && p.nextDue == len(p.due) {
-			return nil
-		}
-		end := p.state.below.wait()
-		err := p.arrivals.waitOr(p.env.Context, urgent)
-		if end(); err != nil {
-			return err
-		}
+		return p.run()
 	}
+	return p.settle(p.env, p.state.below, run, func() bool {
+		return p.idle() || leaves && p.flight.Parked() == 0 && p.derived == 0 && p.nextDue == len(p.due)
+	})
 }
 
 // hurries reports whether nothing may begin, because a barrier is urgent.
 func (p *Process[K, In, Out]) hurries() bool { return p.env.Urgency.Is() && !p.drains }
 
-// mayLeave says whether what has begun ends without anything that has not. Rows that have begun without their key may
-// wait for such, and processing timers that wait for their key would be lost. Rows that belong to no key are never left:
-// they have come to every subtask.
+// mayLeave says whether what has begun ends without what is left. Rows that began without their key may wait for others
+// that have not begun: work lets these run as long as there are such. Processing timers that wait for their key
+// would be lost. Rows that belong to no key are never left: they have come to every subtask.
 func (p *Process[K, In, Out]) mayLeave() bool {
-	if p.env.FirstAccess || slices.ContainsFunc(p.events, func(m milestone) bool { return m.rows != nil }) {
+	if slices.ContainsFunc(p.events, func(m milestone) bool { return m.rows != nil }) {
 		return false
 	}
 	for id := range p.flight.Unstarted() {
@@ -59,19 +49,15 @@ func (p *Process[K, In, Out]) left() []channel.Line {
 	if p.idle() {
 		return nil
 	}
-	l := leftovers[In]{line: &channel.Line{Channel: -1, Subtask: p.env.Subtask, Watermark: p.last}, pool: PoolOf[In]()}
-	first := p.flight.Oldest()
-	for id, event := range p.flight.Unstarted() {
-		l.events(p.events, int(event-first))
+	l := newLeftovers[In](p.env, p.last)
+	l.inFlight(p.flight, p.events, func(id async.ID) (*flow.Batch[In], int) {
 		t := &p.tickets[id]
-		l.row(t.load.batch, t.row)
-	}
-	l.events(p.events, len(p.events))
+		return t.load.batch, t.row
+	})
 	for i := p.loadNext(); p.load != nil && i < len(p.load.slots); i++ {
 		l.row(p.load.batch, i)
 	}
-	l.close()
-	return []channel.Line{*l.line}
+	return l.lines()
 }
 
 // loadNext is the first row of the batch at hand that nothing has been done with.
@@ -88,6 +74,27 @@ type leftovers[In any] struct {
 	pool  Pool[In]
 	batch *flow.Batch[In]
 	seen  int // events
+}
+
+func newLeftovers[In any](env *Env, watermark int64) *leftovers[In] {
+	return &leftovers[In]{
+		line: &channel.Line{Channel: -1, Subtask: env.Subtask, Watermark: watermark}, pool: PoolOf[In](),
+	}
+}
+
+// inFlight adds the rows in flight that have not begun, and the events between and behind them.
+func (l *leftovers[In]) inFlight(c *async.Controller, events []milestone, at func(async.ID) (*flow.Batch[In], int)) {
+	first := c.Oldest()
+	for id, event := range c.Unstarted() {
+		l.events(events, int(event-first))
+		l.row(at(id))
+	}
+	l.events(events, len(events))
+}
+
+func (l *leftovers[In]) lines() []channel.Line {
+	l.close()
+	return []channel.Line{*l.line}
 }
 
 func (l *leftovers[In]) row(from *flow.Batch[In], i int) {

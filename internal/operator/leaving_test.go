@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/channel"
+	"github.com/aquifer-stream/aquifer/internal/keyed"
 )
 
 // newUrgentRig has diaries whose barriers may be urgent.
@@ -23,11 +26,16 @@ func (r *shelfRig) snapshot() string {
 	s, err := r.op().Snapshot(1)
 	must(r.t, err)
 	s.State.Failed()
-	if len(s.InFlight) == 0 {
+	return wordsOf(s.InFlight)
+}
+
+// wordsOf renders what has been left.
+func wordsOf(lines []channel.Line) string {
+	if len(lines) == 0 {
 		return ""
 	}
 	var all []string
-	for _, m := range s.InFlight[0].Messages {
+	for _, m := range lines[0].Messages {
 		switch {
 		case m.Batch != nil:
 			for _, e := range m.Batch.(*flow.Batch[event]).Rows {
@@ -189,11 +197,66 @@ func TestTimersOfAWatermarkThatHaveNotBeenPoppedComeWithItAgain(t *testing.T) {
 	}
 }
 
-func TestWhereRowsBeginBeforeTheirTurnAnUrgentBarrierWaitsForAll(t *testing.T) {
-	r, u := newUrgentRig(t, func(env *Env) { env.FirstAccess = true }, event{"a", 0, 1})
+func firstAccess(env *Env) { env.FirstAccess = true }
+
+func TestWhereRowsBeginBeforeTheirTurnAnUrgentBarrierLeavesThoseBehindAWatermark(t *testing.T) {
+	r, u := newUrgentRig(t, firstAccess, event{"a", 0, 1})
 	r.rows(nil, event{"a", 0, 3})
+	r.rig.watermark(9)
+	r.rows(nil, event{"a", 0, 7})
 	u.By(time.Now())
 	r.gate.open()
-	r.leaves("")
+	r.leaves("w9 a7")
 	r.wants("a3=2")
+	r.goesOn(u)
+	r.settle()
+	r.wants("w9, a7=3")
+}
+
+// lagging are tables whose reads of the key lags wait at a gate of their own.
+type lagging struct {
+	keyed.Below
+	*gate
+}
+
+func (l lagging) Read(ctx context.Context, keys [][]byte, found func(int, []byte) error) error {
+	if bytes.Contains(keys[0], []byte("lags")) {
+		if err := l.enter(ctx); err != nil {
+			return err
+		}
+	}
+	return l.Below.Read(ctx, keys, found)
+}
+
+// A row that has begun may wait at its first access for one that was not allowed to begin when it came.
+func TestWhereRowsBeginBeforeTheirTurnAnUrgentBarrierWaitsForThoseWhoseTurnHasCome(t *testing.T) {
+	own := &gate{}
+	lags := func(env *Env) { firstAccess(env); env.Below = lagging{env.Below, own} }
+	r, u := newUrgentRig(t, lags, event{"lags", 0, 1}, event{"b", 0, 1})
+	own.shut()
+	r.rows(nil, event{"b", 0, 3})
+	r.rig.watermark(9)
+	r.rows(nil, event{"lags", 0, 3})
+	r.rows(nil, event{"lags", 0, 7})
+	r.passes() // which lets the watermark leave: the others have their turn and wait for their state
+	r.rows(nil, event{"lags", 0, 13})
+	r.wants("b3=2, w9")
+	u.By(time.Now())
+	own.open()
+	r.gate.open()
+	r.leaves("")
+	r.wants("lags3=2, lags7=3, lags13=4")
+}
+
+func TestWhereRowsBeginBeforeTheirTurnAnUrgentBarrierInterruptsABatch(t *testing.T) {
+	var u channel.Urgency
+	fn := func() ProcessFunc[event, string] { return &slowpoke{urgency: &u} }
+	r := newShelfRigOf(t, fn, func(env *Env) { firstAccess(env); env.Urgency = &u })
+	r.gate.open()
+	r.rows(nil, event{"a", 0, 1}, event{"b", 0, 2}, event{"c", 0, 3}, event{"a", 0, 4}, event{"b", 0, 5}, event{"c", 0, 6},
+		event{"a", 0, 7})
+	r.leaves("a7")
+	r.goesOn(&u)
+	r.settle()
+	r.wants("a1, b2, c3, a4, b5, c6, a7")
 }

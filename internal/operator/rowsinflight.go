@@ -5,6 +5,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/async"
+	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 )
 
@@ -15,12 +16,17 @@ import (
 // Whether a row is late, and for which windows, is decided by the watermark that came before it. One that is behind it
 // waits until it has left, also where order is relaxed: all others touch nothing that it fires or forgets. So what
 // comes out is the same however long reads take.
+//
+// So it is, too, for what a barrier that is urgent leaves. No row is behind a watermark that is left, and a watermark
+// that has begun to fire is not left: wherever the rows come again, and whatever has come there, none of them is late
+// for anything that has not left before them, and key groups know what has (windowing.ahead).
 type rowsInFlight[T any] struct {
 	flights
 	rows       []waitingRow[T] // by async.ID
 	delayed    []async.ID      // whose turn it is, but for what timers have asked for of their keys
 	events     []windowEvent   // in their order; the first may be performed
 	performing bool
+	urgency    *channel.Urgency
 	arrived    int64        // the last watermark that has come
 	seats      map[seat]int // that must stay where they are, and how many want that
 	loads      []*rowLoad[T]
@@ -69,7 +75,7 @@ type rowLoad[T any] struct {
 
 func newRowsInFlight[T any](env *Env) rowsInFlight[T] {
 	return rowsInFlight[T]{
-		flights: newFlights(env), weight: newWeight[T](), arrived: flow.NoTime, seats: map[seat]int{},
+		flights: newFlights(env), weight: newWeight[T](), arrived: flow.NoTime, seats: map[seat]int{}, urgency: env.Urgency,
 	}
 }
 
@@ -154,6 +160,32 @@ func (f *rowsInFlight[T]) have(ids []async.ID) {
 	for _, id := range ids {
 		f.flight.Arrived(id)
 	}
+}
+
+// hurries reports whether nothing may begin, because a barrier is urgent: no row is added, and no watermark performed.
+// But rows that wait for a watermark to leave are not left with it.
+func (f *rowsInFlight[T]) hurries() bool {
+	return f.urgency.Is() && !slices.ContainsFunc(f.events, func(e windowEvent) bool { return len(e.behind) > 0 })
+}
+
+// mayBeLeft reports whether a barrier that is urgent need not wait for what is in flight: nothing has begun. What a
+// watermark has fired by then is all that it fires, or rows for what it has fired could still come in time.
+func (f *rowsInFlight[T]) mayBeLeft() bool {
+	return f.clear() || f.hurries() && !f.performing && f.flight.Parked() == 0
+}
+
+// left are copies of the rows in flight, and the events between and behind them.
+func (f *rowsInFlight[T]) left(env *Env, watermark int64) []channel.Line {
+	if f.clear() {
+		return nil
+	}
+	var events []milestone
+	for _, e := range f.events {
+		events = append(events, e.milestone)
+	}
+	l := newLeftovers[T](env, watermark)
+	l.inFlight(f.flight, events, func(id async.ID) (*flow.Batch[T], int) { return f.rows[id].load.batch, f.rows[id].row })
+	return l.lines()
 }
 
 // Waits reports whether anything is in flight.

@@ -163,7 +163,7 @@ func (s *SessionWindows[K, T, A, R]) others(slot keyed.Slot) *keyed.Ahead {
 // merge joins the row at hand with all the sessions that it touches, which may be none.
 func (s *SessionWindows[K, T, A, R]) merge(slot keyed.Slot) error {
 	b, gap := s.batch, s.window.Gap()
-	t := b.Times[s.at]
+	t, last := b.Times[s.at], s.timeOf(b.Hashes[s.at], s.last)
 	merged := session[A]{Start: t, Last: t}
 	touched := false
 	all, err := s.sessions(slot)
@@ -181,12 +181,12 @@ func (s *SessionWindows[K, T, A, R]) merge(slot keyed.Slot) error {
 		merged.Start, merged.Last = min(merged.Start, o.Start), max(merged.Last, o.Last)
 		touched = true
 	}
-	if !touched && t+gap+s.window.Lateness() < s.last {
+	if !touched && t+gap+s.window.Lateness() < last {
 		return s.dropLate(b, s.at, s.at+1)
 	}
 	s.agg.Add(&merged.Acc, &b.Rows[s.at])
 	end := merged.Last + gap
-	if end < s.last {
+	if end < last {
 		s.result(s.fired, s.state.store.Key(slot), merged.Start, end, &merged.Acc)
 		merged.Fired = true
 		end += s.window.Lateness()

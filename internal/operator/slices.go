@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/aquifer-stream/aquifer/flow"
-	"github.com/aquifer-stream/aquifer/internal/base"
-	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 	"github.com/aquifer-stream/aquifer/window"
 )
@@ -20,9 +18,6 @@ type SliceWindows[K comparable, T, A, R any] struct {
 	// ends are the ends of windows that will fire, ascending, each once.
 	ends   []int64
 	merged mergeTable[K, A]
-	// ahead is, after a restore that brought subtasks together, the event time that each key group's windows
-	// have fired up to; nil once the operator's own has come to the latest of them.
-	ahead []int64
 }
 
 // NewSliceWindows returns the operator for windows that are not sessions. late, if not nil, gets the rows
@@ -60,36 +55,16 @@ func (s *SliceWindows[K, T, A, R]) Open() (err error) {
 	if err := s.restore(); err != nil {
 		return err
 	}
-	if s.env.Restored != nil {
-		s.ahead = eventTimes(s.env.Groups, s.env.Restored.Watermarks)
-	}
 	for _, slice := range s.panes.Namespaces() {
 		s.expect(slice)
 	}
 	return nil
 }
 
-// eventTimes spreads the event times of ranges over the key groups.
-func eventTimes(groups base.KeyGroupRange, from []checkpoint.RangeWatermark) []int64 {
-	by := make([]int64, groups.Len())
-	for _, w := range from {
-		for g := max(w.Range.Start, groups.Start); g < min(w.Range.End, groups.End); g++ {
-			by[g-groups.Start] = w.Watermark
-		}
-	}
-	return by
-}
-
 // Snapshot freezes the slices; which windows have fired is part of the state.
 func (s *SliceWindows[K, T, A, R]) Snapshot(id uint64) (Snapshot, error) {
 	snap, err := s.windowing.Snapshot(id)
 	snap.Namespaces = s.panes.Namespaces()
-	for i, t := range s.ahead {
-		g := s.env.Groups.Start + base.KeyGroup(i)
-		snap.Ahead = append(snap.Ahead, checkpoint.RangeWatermark{
-			Range: base.KeyGroupRange{Start: g, End: g + 1}, Watermark: max(t, s.last),
-		})
-	}
 	return snap, err
 }
 
@@ -122,6 +97,9 @@ func (s *SliceWindows[K, T, A, R]) Batch(b *flow.Batch[T]) error {
 		for to < len(b.Rows) && b.Times[to] >= slice && b.Times[to] < slice+s.sliceLen {
 			to++
 		}
+		if s.ahead != nil {
+			to = s.sameTime(b, from, to)
+		}
 		if err := s.addRun(l, from, to, slice); err != nil {
 			return err
 		}
@@ -130,25 +108,37 @@ func (s *SliceWindows[K, T, A, R]) Batch(b *flow.Batch[T]) error {
 	return s.depart(l)
 }
 
-// addRun adds rows of one slice, or puts them in flight.
+// sameTime is how far the key groups of a run have come to one event time.
+func (s *SliceWindows[K, T, A, R]) sameTime(b *flow.Batch[T], from, to int) int {
+	come := s.timeOf(b.Hashes[from], s.arrived)
+	for i := from + 1; i < to; i++ {
+		if s.timeOf(b.Hashes[i], s.arrived) != come {
+			return i
+		}
+	}
+	return to
+}
+
+// addRun adds rows of one slice, whose keys have come to one event time, or puts them in flight.
 func (s *SliceWindows[K, T, A, R]) addRun(l *rowLoad[T], from, to int, slice int64) error {
 	b := l.batch
-	if s.window.LastEnd(slice)+s.window.Lateness() <= s.arrived {
+	come := s.timeOf(b.Hashes[from], s.arrived)
+	if s.window.LastEnd(slice)+s.window.Lateness() <= come {
 		return s.dropLate(b, from, to)
 	}
 	pane, slots := s.panes.Pane(slice), s.slotsFor(to-from)
 	pane.Seek(l.ahead, s.state.keys[from:to], b.Hashes[from:to], slots)
 	s.batch = b
-	if s.clear() && l.ahead.Empty() && (!s.behind(slice) || s.window.Lateness() == 0) {
+	if s.clear() && l.ahead.Empty() && (!s.behind(slice, come) || s.window.Lateness() == 0) {
 		s.comes(slice)
 		return s.add(from, pane, slots)
 	}
-	return s.addSome(l, from, slice, pane, slots)
+	return s.addSome(l, from, slice, come, pane, slots)
 }
 
 // behind reports whether windows of a slice are over already.
-func (s *SliceWindows[K, T, A, R]) behind(slice int64) bool {
-	return s.window.FirstEnd(slice) <= s.arrived
+func (s *SliceWindows[K, T, A, R]) behind(slice, come int64) bool {
+	return s.window.FirstEnd(slice) <= come
 }
 
 // comes notes a slice that a row is added to.
@@ -173,15 +163,15 @@ func (s *SliceWindows[K, T, A, R]) add(from int, pane *keyed.Pane[K, A], slots [
 
 // addSome adds those rows of a slice that can be added, and puts the others in flight.
 func (s *SliceWindows[K, T, A, R]) addSome(
-	l *rowLoad[T], from int, slice int64, pane *keyed.Pane[K, A], slots []keyed.Slot,
+	l *rowLoad[T], from int, slice, come int64, pane *keyed.Pane[K, A], slots []keyed.Slot,
 ) (err error) {
 	defer s.env.rescue(&err, s.where)
-	behind := s.behind(slice)
+	behind := s.behind(slice, come)
 	for i, slot := range slots {
 		r := waitingRow[T]{load: l, row: from + i, seat: seat{pane, slot}}
 		s.hold(r.seat)
 		if behind {
-			r.more = s.seekOthers(l, r.row, slice)
+			r.more = s.seekOthers(l, r.row, slice, come)
 		}
 		free := s.free(l.batch.Hashes[r.row]) && (!behind || len(s.events) == 0)
 		if !free || r.coming() || slices.ContainsFunc(r.more, seat.coming) {
@@ -198,9 +188,9 @@ func (s *SliceWindows[K, T, A, R]) addSome(
 }
 
 // seekOthers looks for what else the windows have that a row fires again. What it finds is held.
-func (s *SliceWindows[K, T, A, R]) seekOthers(l *rowLoad[T], row int, slice int64) (others []seat) {
+func (s *SliceWindows[K, T, A, R]) seekOthers(l *rowLoad[T], row int, slice, come int64) (others []seat) {
 	var slot [1]keyed.Slot
-	for start := range s.again(slice) {
+	for start := range s.again(slice, come) {
 		for _, at := range s.slicesOf(start, start+s.window.Size()) {
 			if at == slice {
 				continue
@@ -218,11 +208,11 @@ func (s *SliceWindows[K, T, A, R]) seekOthers(l *rowLoad[T], row int, slice int6
 
 // again yields the starts of the windows of a slice that have fired and are kept for rows that come late, when all
 // watermarks that have come have been performed.
-func (s *SliceWindows[K, T, A, R]) again(slice int64) iter.Seq[int64] {
+func (s *SliceWindows[K, T, A, R]) again(slice, come int64) iter.Seq[int64] {
 	return func(yield func(start int64) bool) {
-		last := min(s.arrived, s.window.LastEnd(slice))
+		last := min(come, s.window.LastEnd(slice))
 		for end := s.window.FirstEnd(slice); end <= last; end += s.window.Slide() {
-			if end+s.window.Lateness() > s.arrived && !yield(end-s.window.Size()) {
+			if end+s.window.Lateness() > come && !yield(end-s.window.Size()) {
 				return
 			}
 		}
@@ -239,19 +229,20 @@ func (s *SliceWindows[K, T, A, R]) addRow(r *waitingRow[T]) error {
 	slice := s.window.SliceStart(b.Times[r.row])
 	s.comes(slice)
 	s.agg.Add(r.in.(*keyed.Pane[K, A]).Ptr(r.slot), &b.Rows[r.row])
-	if s.window.FirstEnd(slice) > s.last {
+	left := s.timeOf(b.Hashes[r.row], s.last)
+	if s.window.FirstEnd(slice) > left {
 		return nil
 	}
-	return s.fireAgain(b, r.row, slice)
+	return s.fireAgain(b, r.row, slice, left)
 }
 
 // fireAgain gives, for a row that came late but in time to be counted, the results of its windows that have fired
 // already.
-func (s *SliceWindows[K, T, A, R]) fireAgain(b *flow.Batch[T], row int, slice int64) error {
+func (s *SliceWindows[K, T, A, R]) fireAgain(b *flow.Batch[T], row int, slice, left int64) error {
 	key := s.key(&b.Rows[row])
-	last := min(s.last, s.window.LastEnd(slice))
+	last := min(left, s.window.LastEnd(slice))
 	for end := s.window.FirstEnd(slice); end <= last; end += s.window.Slide() {
-		if end+s.window.Lateness() <= s.last {
+		if end+s.window.Lateness() <= left {
 			continue
 		}
 		acc, err := s.mergeKey(end, key, b.Hashes[row])
@@ -293,9 +284,6 @@ func (s *SliceWindows[K, T, A, R]) fireUpTo(t int64) (done bool, err error) {
 	s.ends = slices.Delete(s.ends, 0, fired)
 	if fired > 0 || s.window.Lateness() > 0 {
 		s.forget(t)
-	}
-	if s.ahead != nil && slices.Max(s.ahead) <= t {
-		s.ahead = nil
 	}
 	return true, nil
 }
@@ -340,11 +328,7 @@ func (s *SliceWindows[K, T, A, R]) fireWindow(end int64) (err error) {
 
 // hasFired reports whether the key's window fired before a restore.
 func (s *SliceWindows[K, T, A, R]) hasFired(key *K, end int64) bool {
-	if s.ahead == nil {
-		return false
-	}
-	group := base.KeyGroupOf(s.state.store.Hash(*key), s.env.MaxParallelism)
-	return s.ahead[group-s.env.Groups.Start] >= end
+	return s.ahead != nil && s.timeOf(s.state.store.Hash(*key), flow.NoTime) >= end
 }
 
 type giveFunc[K comparable, A any] func(key *K, acc *A) error

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 	"github.com/aquifer-stream/aquifer/window"
 )
@@ -22,7 +23,10 @@ type windowing[K comparable, T, A, R any] struct {
 	in       Pool[T]
 	out      Pool[flow.Windowed[K, R]]
 	sliceLen int64
-	fired    *flow.Batch[flow.Windowed[K, R]] // results on their way out
+	// ahead is, after a restore that brought subtasks together, the event time that each key group's windows
+	// have fired up to; nil once the operator's own has come to the latest of them.
+	ahead []int64
+	fired *flow.Batch[flow.Windowed[K, R]] // results on their way out
 }
 
 func newWindowing[K comparable, T, A, R any](
@@ -48,8 +52,47 @@ func (w *windowing[K, T, A, R]) restore() error {
 	if w.env.Restored != nil {
 		w.last = w.env.Restored.Watermark()
 		w.arrived = w.last
+		w.ahead = eventTimes(w.env.Groups, w.env.Restored.Watermarks)
+		w.catchUp()
 	}
 	return nil
+}
+
+// eventTimes spreads the event times of ranges over the key groups.
+func eventTimes(groups base.KeyGroupRange, from []checkpoint.RangeWatermark) []int64 {
+	by := make([]int64, groups.Len())
+	for _, w := range from {
+		for g := max(w.Range.Start, groups.Start); g < min(w.Range.End, groups.End); g++ {
+			by[g-groups.Start] = w.Watermark
+		}
+	}
+	return by
+}
+
+// eventTimes are those of the key groups, if they are not the operator's; nil if they are.
+func (w *windowing[K, T, A, R]) eventTimes() (all []checkpoint.RangeWatermark) {
+	for i, t := range w.ahead {
+		g := w.env.Groups.Start + base.KeyGroup(i)
+		all = append(all, checkpoint.RangeWatermark{
+			Range: base.KeyGroupRange{Start: g, End: g + 1}, Watermark: max(t, w.last),
+		})
+	}
+	return all
+}
+
+// catchUp forgets the event times of key groups when the operator's own has come to all of them.
+func (w *windowing[K, T, A, R]) catchUp() {
+	if w.ahead != nil && slices.Max(w.ahead) <= w.last {
+		w.ahead = nil
+	}
+}
+
+// timeOf is the event time of a key when the operator's is t: what its rows are late for, and has fired.
+func (w *windowing[K, T, A, R]) timeOf(hash uint64, t int64) int64 {
+	if w.ahead == nil {
+		return t
+	}
+	return max(t, w.ahead[base.KeyGroupOf(hash, w.env.MaxParallelism)-w.env.Groups.Start])
 }
 
 func (w *windowing[K, T, A, R]) slotsFor(n int) []keyed.Slot {
@@ -99,6 +142,7 @@ func (w *windowing[K, T, A, R]) idle(idle bool) error {
 // forward sends the watermark on, to the late rows too.
 func (w *windowing[K, T, A, R]) forward(t int64) error {
 	w.last = t
+	w.catchUp()
 	w.env.Stats.Watermark.Store(t)
 	if w.late != nil {
 		if err := w.late.Watermark(t); err != nil {
@@ -108,12 +152,14 @@ func (w *windowing[K, T, A, R]) forward(t int64) error {
 	return w.next.Watermark(t)
 }
 
-// Snapshot waits for what is in flight and freezes the state.
+// Snapshot waits for what is in flight, or, when the barrier is urgent, for what has begun, and freezes the state.
 func (w *windowing[K, T, A, R]) Snapshot(uint64) (Snapshot, error) {
-	if err := w.flights.settle(w.env.Context, w.state.below, w.run, w.clear); err != nil {
+	if err := w.flights.settle(w.env, w.state.below, w.run, w.mayBeLeft); err != nil {
 		return Snapshot{}, err
 	}
-	return Snapshot{Watermark: w.last, State: w.state.freeze()}, nil
+	return Snapshot{
+		Watermark: w.last, Ahead: w.eventTimes(), InFlight: w.left(w.env, w.last), State: w.state.freeze(),
+	}, nil
 }
 
 // Close waits for the reads under way and gives back the memory of the state.

@@ -94,7 +94,11 @@ func (w *windowing[K, T, A, R]) addReady() (err error) {
 			return err
 		}
 	}
-	for id, ok := w.flight.Next(); ok; id, ok = w.flight.Next() {
+	for !w.hurries() {
+		id, ok := w.flight.Next()
+		if !ok {
+			return nil
+		}
 		if err := w.turn(id); err != nil {
 			return err
 		}
@@ -158,6 +162,9 @@ func (w *windowing[K, T, A, R]) happens(e milestone) error {
 // advance performs the next event if all before it is done. It reports whether there may be more to do.
 func (w *windowing[K, T, A, R]) advance() (more bool, err error) {
 	if !w.performing {
+		if w.hurries() {
+			return false, nil
+		}
 		if _, w.performing = w.flight.Due(); !w.performing {
 			return false, nil
 		}

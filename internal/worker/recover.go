@@ -33,9 +33,9 @@ func (a *Attempt) recoveryOf(n *plan.Node, subtask int) *recovery {
 	return &recovery{a, n, subtask, old}
 }
 
-// lines are the generations of lines that are for the subtask. Old subtasks may have had different numbers of them: the
-// last ones were those of their gates, and belong together.
-func (r *recovery) lines(ctx context.Context) (all [][]channel.Line, err error) {
+// lines are the generations of lines that are for the subtask.
+func (r *recovery) lines(ctx context.Context) ([][]channel.Line, error) {
+	var all [][][]channel.Line
 	for i := range r.old.Subtasks {
 		s := &r.old.Subtasks[i]
 		if s.Flight == nil || !r.takes(i, s) {
@@ -48,15 +48,9 @@ func (r *recovery) lines(ctx context.Context) (all [][]channel.Line, err error) 
 		if err != nil {
 			return nil, fmt.Errorf("operator %q: %w", r.node.Name, err)
 		}
-		for len(all) < len(generations) {
-			all = append([][]channel.Line{nil}, all...)
-		}
-		shift := len(all) - len(generations)
-		for g, lines := range generations {
-			all[shift+g] = append(all[shift+g], lines...)
-		}
+		all = append(all, generations)
 	}
-	return all, nil
+	return channel.Together(all...), nil
 }
 
 // takes says whether anything of what was in front of an old subtask may be for this one.

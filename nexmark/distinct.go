@@ -100,9 +100,11 @@ func (c *counting) Process(ctx *aquifer.Context, v *view, out aquifer.Collector[
 	if ok {
 		had := a
 		before = &had
+	} else {
+		a.Channel, a.Day = v.Channel, dayOf(v.Time)
 	}
 	class := rankOf(v.Price)
-	a.Channel, a.Day, a.Minute = v.Channel, dayOf(v.Time), max(a.Minute, minuteOf(v.Time))
+	a.Minute = max(a.Minute, minuteOf(v.Time))
 	a.Bids[0]++
 	a.Bids[1+class]++
 	err = errors.Join(

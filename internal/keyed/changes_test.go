@@ -3,6 +3,7 @@ package keyed
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -82,6 +83,45 @@ func TestChangesWhoseKeysDifferInTheirLengthAloneAreInOrder(t *testing.T) {
 	for i, k := range w.keys {
 		if want := string(make([]byte, i)) + " deleted"; k != want {
 			t.Fatalf("change %d has a key of %d bytes", i, len(keyIn(k)))
+		}
+	}
+}
+
+// Entries of few and many owners whose keys differ in length: the order is that of the owner's key and the rest
+// together.
+func TestChangesInGroupsAreWrittenInTheOrderOfTheirWholeKeys(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	var c changes
+	for i := range 100 * *histories {
+		rng := rand.New(rand.NewPCG(seed+i, 0))
+		owners, longest := rng.IntN(200)+1, rng.IntN(12)+1
+		appendOwner := func(dst []byte, s Slot) []byte {
+			return append(fmt.Appendf(dst, "%x.%d", uint64(s)*0x9E3779B97F4A7C15>>(s%50), s), '/')
+		}
+		unique := map[string]bool{}
+		c.reset(append(c.arena[:0], "prefix"...))
+		for range rng.IntN(2000) {
+			s, rest := Slot(rng.IntN(owners)*7), make([]byte, longest)
+			for i := range rest {
+				rest[i] = byte(rng.IntN(4))
+			}
+			text := "prefix" + string(append(appendOwner(nil, s), rest...)) + "=v"
+			if unique[text] {
+				continue
+			}
+			unique[text] = true
+			c.of(s, appendOwner)
+			at := c.begin()
+			c.arena = append(c.arena, rest...)
+			value := len(c.arena)
+			c.arena = append(c.arena, 'v')
+			c.add(at, value, false)
+		}
+		want := slices.SortedFunc(maps.Keys(unique), func(a, b string) int { return bytes.Compare(keyIn(a), keyIn(b)) })
+		var w tapeOf
+		must(t, c.write(&w))
+		if !slices.Equal(w.keys, want) {
+			t.Fatalf("seed %d: %d changes of %d owners come in another order", seed+i, len(want), owners)
 		}
 	}
 }

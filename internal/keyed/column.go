@@ -51,6 +51,7 @@ type column[V any] struct {
 	slab    slab[page[V]]
 	values  *versions[V]
 	strings []uintptr // offsets of strings in V, which are copied when a value is kept
+	next    V         // the value that is being set, of a type with strings
 	// lastChange is the last epoch in which a page was changed.
 	lastChange uint64
 	dirtied    *amount // slots that have become dirty in the epoch, over all states of the store
@@ -157,8 +158,26 @@ func (c *column[V]) taint(p *page[V], s Slot) {
 
 func (c *column[V]) set(s Slot, v *V) {
 	to := c.ref(s)
+	if len(c.strings) > 0 {
+		v = c.owned(to, v)
+	}
 	*to = *v
-	c.kept(to)
+	c.heft.Take(unsafe.Pointer(to))
+}
+
+// owned is a copy of a value whose strings are the column's own: those of the value before where they are the same, as
+// most are in a row that counts something.
+func (c *column[V]) owned(before, v *V) *V {
+	c.next = *v
+	for _, off := range c.strings {
+		had := *(*string)(unsafe.Add(unsafe.Pointer(before), off))
+		if s := (*string)(unsafe.Add(unsafe.Pointer(&c.next), off)); *s == had {
+			*s = had
+		} else {
+			*s = string(append([]byte(nil), *s...))
+		}
+	}
+	return &c.next
 }
 
 // kept makes a value that has been set the column's own.

@@ -1,6 +1,9 @@
 package keyed
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // Slot is the place of a key in every state of a store, or of an entry in a map or pane.
 type Slot uint32
@@ -16,8 +19,9 @@ const (
 // directory finds the slot of a key. It has one part for each key group, so that growing one is a small
 // step and so that the entries of a group can be visited without the others.
 //
-// A part is an open-addressing table of words: the upper half of a word is a tag from the key's hash, the lower
-// half its slot + 1; zero is free. Words are looked for bucket by bucket: a bucket is a line of memory, and all of
+// A part is an open-addressing table of words: the upper half of a word is its tag, the lower half of the key's hash;
+// the lower half is its slot + 1; zero is free. Where a word belongs follows from its tag: nothing else is read to move
+// it. Words are looked for bucket by bucket: a bucket is a line of memory, and all of
 // it is searched, from the word that the hash names on, before the next. Only a bucket without a free word has been
 // passed over. Slots are numbered over all parts; each page of slots belongs to one part.
 type directory[K comparable] struct {
@@ -59,27 +63,38 @@ func newDirectory[K comparable](parts int) directory[K] {
 	return directory[K]{parts: make([]part, parts)}
 }
 
-func tagOf(hash uint64) uint32 { return uint32(hash >> 24) }
+// tagOf is the half of a hash that does not decide about the key group, with its highest bit set: no free word has
+// that. The bits of it that lead to the bucket are the same in all words there; there are others enough.
+func tagOf(hash uint64) uint32 { return uint32(hash) | 1<<31 }
 
 func word(hash uint64, s Slot) uint64 { return uint64(tagOf(hash))<<32 | uint64(s+1) }
 
+// home is where in a part a word is looked for first, but for a mask.
+func home(w uint64) uint64 { return w >> 32 }
+
 func (d *directory[K]) key(s Slot) *K { return &d.keys[s>>pageBits][s&pageMask] }
+
+// matches has a bit for each word of a bucket with a tag, and says whether all are taken. It has no branches and no
+// loop: which way they would go nobody could foretell, and to guess wrong takes longer than all of this.
+func matches(line *[bucket]uint64, tag uint32) (found uint64, full bool) {
+	t := uint64(tag)
+	found = ((line[0]>>32^t)-1)>>63<<0 | ((line[1]>>32^t)-1)>>63<<1 | ((line[2]>>32^t)-1)>>63<<2 |
+		((line[3]>>32^t)-1)>>63<<3 | ((line[4]>>32^t)-1)>>63<<4 | ((line[5]>>32^t)-1)>>63<<5 |
+		((line[6]>>32^t)-1)>>63<<6 | ((line[7]>>32^t)-1)>>63<<7
+	taken := line[0] & line[1] & line[2] & line[3] & line[4] & line[5] & line[6] & line[7]
+	return found, taken>>63 != 0
+}
 
 // find returns the slot of a key in a part.
 func (d *directory[K]) find(p int, hash uint64, key *K) (Slot, bool) {
 	words := d.parts[p].words
-	tag, mask := tagOf(hash), uint64(len(words)-1)
+	mask := uint64(len(words) - 1)
 	for at, left := hash, len(words); left > 0; left -= bucket {
 		line := (*[bucket]uint64)(words[at&mask&^(bucket-1):])
-		full := true
-		for k := range uint64(bucket) {
-			w := line[(at+k)%bucket]
-			if w == 0 {
-				full = false
-			} else if uint32(w>>32) == tag {
-				if s := Slot(uint32(w)) - 1; *d.key(s) == *key {
-					return s, true
-				}
+		found, full := matches(line, tagOf(hash))
+		for ; found != 0; found &= found - 1 {
+			if s := Slot(uint32(line[bits.TrailingZeros64(found)%bucket])) - 1; *d.key(s) == *key {
+				return s, true
 			}
 		}
 		if !full {
@@ -92,16 +107,12 @@ func (d *directory[K]) find(p int, hash uint64, key *K) (Slot, bool) {
 
 // candidate returns the first word that may be the key's, without looking at the key, or zero.
 func (t *part) candidate(hash uint64) uint64 {
-	tag, mask := tagOf(hash), uint64(len(t.words)-1)
+	mask := uint64(len(t.words) - 1)
 	for at, left := hash, len(t.words); left > 0; left -= bucket {
 		line := (*[bucket]uint64)(t.words[at&mask&^(bucket-1):])
-		full := true
-		for k := range uint64(bucket) {
-			w := line[(at+k)%bucket]
-			if w != 0 && uint32(w>>32) == tag {
-				return w
-			}
-			full = full && w != 0
+		found, full := matches(line, tagOf(hash))
+		if found != 0 {
+			return line[bits.TrailingZeros64(found)%bucket]
 		}
 		if !full {
 			break
@@ -112,15 +123,15 @@ func (t *part) candidate(hash uint64) uint64 {
 }
 
 // insert adds a key that is not there and returns its slot.
-func (d *directory[K]) insert(p int, hash uint64, key K, rehash func(K) uint64) Slot {
+func (d *directory[K]) insert(p int, hash uint64, key K) Slot {
 	t := &d.parts[p]
 	if (t.n+1)*5 > len(t.words)*4 {
-		d.grow(t, rehash)
+		d.grow(t)
 	}
 	s := d.allocate(p)
 	d.marks[s>>pageBits].used.set(s)
 	*d.key(s) = key
-	t.place(word(hash, s), hash)
+	t.place(word(hash, s))
 	t.n++
 	d.used++
 	d.version++
@@ -128,26 +139,25 @@ func (d *directory[K]) insert(p int, hash uint64, key K, rehash func(K) uint64) 
 }
 
 // place puts a word into the first bucket with room, from its own on.
-func (t *part) place(w, hash uint64) {
+func (t *part) place(w uint64) {
 	mask := uint64(len(t.words) - 1)
-	for at := hash; ; at += bucket {
+	for at := home(w); ; at += bucket {
 		line := (*[bucket]uint64)(t.words[at&mask&^(bucket-1):])
-		for k := range uint64(bucket) {
-			if to := &line[(at+k)%bucket]; *to == 0 {
-				*to = w
-				return
-			}
+		if free, full := matches(line, 0); !full {
+			k := bits.TrailingZeros8(bits.RotateLeft8(uint8(free), -int(at%bucket)))
+			line[(at+uint64(k))%bucket] = w
+			return
 		}
 	}
 }
 
-func (d *directory[K]) grow(t *part, rehash func(K) uint64) {
+func (d *directory[K]) grow(t *part) {
 	old := t.words
 	t.words = d.words.take(max(bucket, 2*len(old)))
 	d.bytes += int64(8 * (len(t.words) - len(old)))
 	for _, w := range old {
 		if w != 0 {
-			t.place(w, rehash(*d.key(Slot(uint32(w)) - 1)))
+			t.place(w)
 		}
 	}
 }
@@ -179,13 +189,12 @@ func (d *directory[K]) allocate(p int) Slot {
 
 // remove takes a key out and makes its slot free. Words that had passed over a full bucket take the places that
 // become free in it.
-func (d *directory[K]) remove(s Slot, hash uint64, rehash func(K) uint64) {
+func (d *directory[K]) remove(s Slot, hash uint64) {
 	p := int(d.owner[s>>pageBits])
 	t := &d.parts[p]
 	hole := t.indexOf(s, hash)
-	home := func(w uint64) uint64 { return rehash(*d.key(Slot(uint32(w)) - 1)) }
 	for {
-		moved, ok := t.passedOver(hole, home)
+		moved, ok := t.passedOver(hole)
 		if !ok {
 			break
 		}
@@ -216,7 +225,7 @@ func (t *part) indexOf(s Slot, hash uint64) uint64 {
 }
 
 // passedOver finds a word that lies beyond the bucket of hole although that comes before: it is free to come back.
-func (t *part) passedOver(hole uint64, home func(word uint64) uint64) (uint64, bool) {
+func (t *part) passedOver(hole uint64) (uint64, bool) {
 	mask := uint64(len(t.words) - 1)
 	first := hole &^ (bucket - 1)
 	for b := first; t.full(b); {

@@ -50,7 +50,7 @@ func (t *entries[E, V]) create(owner Slot, e E) (s Slot, made bool) {
 	if s, ok := t.find(owner, e); ok {
 		return s, false
 	}
-	return t.dir.insert(t.core.keys.partOf(owner), t.latest.hash, e, t.hash), true
+	return t.dir.insert(t.core.keys.partOf(owner), t.latest.hash, e), true
 }
 
 // use marks an entry as used.
@@ -107,7 +107,7 @@ func (t *entries[E, V]) reclaim() {
 // drop takes an entry out of the directory.
 func (t *entries[E, V]) drop(s Slot) {
 	t.onDrop(s)
-	t.dir.remove(s, t.hash(*t.dir.key(s)), t.hash)
+	t.dir.remove(s, t.hash(*t.dir.key(s)))
 }
 
 // unfreeze puts back what waited for a snapshot that will not be written.

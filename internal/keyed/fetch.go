@@ -106,7 +106,7 @@ func (s *Store[K]) admit(key K, hash uint64) Slot {
 	if len(s.strings) > 0 {
 		keepStrings(unsafe.Pointer(&key), s.strings)
 	}
-	slot := s.dir.insert(p, hash, key, s.hash)
+	slot := s.dir.insert(p, hash, key)
 	s.fresh = append(s.fresh, slot)
 	if s.dir.makeRoom != nil {
 		s.dir.pin(slot)

@@ -51,12 +51,11 @@ func unlessEnough(err error) error {
 // small returns the rows of a list that is no more than one chunk, and in memory; most lists are. ok is false for others.
 func (l *List[V]) small(s Slot) (c chunk[V], ok bool) {
 	m := l.chunks
-	o := m.owner(s)
-	if o.knows != whole || o.head != 0 && m.links[o.head-1].next != 0 {
+	if o := m.owner(s); o.knows != whole || o.kept > 1 {
 		return c, false
 	}
-	if o.head != 0 && m.column.has(o.head-1) {
-		c = *m.valueOf(o.head - 1)
+	if head := m.first(s); head != 0 && m.column.has(head-1) {
+		c = *m.valueOf(head - 1)
 	}
 	return c, true
 }

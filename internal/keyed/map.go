@@ -16,9 +16,12 @@ type Map[MK comparable, V any] struct {
 	codec   *record.KeyCodec[MK]
 	strings []uintptr  // offsets of strings in MK
 	owners  []mapOwner // by the store's slots
-	links   []link     // by entry
-	vain    []Slot     // entries that were looked for in vain, the latest last
-	one     reads
+	// links are by page of entries, of the parts of which linked says that they have them.
+	links    []*[pageLen]link
+	linkSlab slab[[pageLen]link]
+	linked   []bool
+	vain     []Slot // entries that were looked for in vain, the latest last
+	one      reads
 }
 
 type mapEntry[MK comparable] struct {
@@ -26,12 +29,13 @@ type mapEntry[MK comparable] struct {
 	key   MK
 }
 
-// mapOwner is the map of one key: a list of its entries that are in memory, those included whose tombstones are
-// not written.
+// mapOwner is the map of one key: what there is of its entries in memory.
 type mapOwner struct {
-	head  Slot // + 1; 0 for none
-	n     uint32
-	knows knowledge
+	// head is the first of the list of all, plus one; 0 for none, or for a part without links.
+	head Slot
+	// kept counts them, those included whose tombstones are not written; n those that have values.
+	kept, n uint32
+	knows   knowledge
 }
 
 // link joins the entries of a map; both are slots + 1.
@@ -64,7 +68,8 @@ func newMap[MK comparable, V any](r Registry, name, kind string, values *version
 		return mix(one[0], e.owner)
 	}
 	m.entries = newEntries[mapEntry[MK]](core, values, hash)
-	m.onDrop = m.unlink
+	m.linked = make([]bool, core.Groups.Len())
+	m.onDrop = m.leave
 	m.ownerOf = func(e Slot) Slot { return m.dir.key(e).owner }
 	m.dir.restrict(core, m.heavy, func(p int) { m.dir.sweep(p, m.evictable, m.evictEntry) })
 	return m, nil
@@ -124,7 +129,10 @@ func (m *Map[MK, V]) place(s Slot, key MK) Slot {
 		if len(m.strings) > 0 {
 			keepStrings(unsafe.Pointer(&m.dir.key(e).key), m.strings)
 		}
-		m.link(s, e)
+		m.owners[s].kept++
+		if m.linked[m.core.keys.partOf(s)] {
+			m.link(s, e)
+		}
 	}
 	return e
 }
@@ -221,29 +229,56 @@ func (m *Map[MK, V]) evictEntry(e Slot) {
 	m.drop(e)
 }
 
+// first is the first of the entries of the slot's map that are in memory, plus one; 0 for none. The first that is
+// asked for in a part makes the links there: maps whose entries are only used one by one do without.
+func (m *Map[MK, V]) first(s Slot) Slot {
+	if p := m.core.keys.partOf(s); !m.linked[p] {
+		m.linked[p] = true
+		for e := range m.dir.parts[p].slots {
+			m.link(m.dir.key(e).owner, e)
+		}
+	}
+	return m.owner(s).head
+}
+
+// linkOf are the neighbours of an entry, in a part with links.
+func (m *Map[MK, V]) linkOf(e Slot) *link { return &m.links[e>>pageBits][e&pageMask] }
+
 func (m *Map[MK, V]) link(s, e Slot) {
-	for int(e) >= len(m.links) {
-		m.links = append(m.links, link{})
+	for int(e>>pageBits) >= len(m.links) {
+		m.links = append(m.links, nil)
+	}
+	if page := &m.links[e>>pageBits]; *page == nil {
+		*page = m.linkSlab.next()
 	}
 	head := m.owners[s].head
-	m.links[e] = link{next: head}
+	*m.linkOf(e) = link{next: head}
 	if head != 0 {
-		m.links[head-1].prev = e + 1
+		m.linkOf(head - 1).prev = e + 1
 	}
 	m.owners[s].head = e + 1
 }
 
-func (m *Map[MK, V]) unlink(e Slot) {
-	l := m.links[e]
+func (m *Map[MK, V]) unlink(s, e Slot) {
+	l := m.linkOf(e)
 	if l.next != 0 {
-		m.links[l.next-1].prev = l.prev
+		m.linkOf(l.next - 1).prev = l.prev
 	}
 	if l.prev != 0 {
-		m.links[l.prev-1].next = l.next
+		m.linkOf(l.prev - 1).next = l.next
 	} else {
-		m.owners[m.dir.key(e).owner].head = l.next
+		m.owners[s].head = l.next
 	}
-	m.links[e] = link{}
+	*l = link{}
+}
+
+// leave lets an entry that is about to be dropped leave its map.
+func (m *Map[MK, V]) leave(e Slot) {
+	s := m.dir.key(e).owner
+	m.owners[s].kept--
+	if m.linked[m.core.keys.partOf(s)] {
+		m.unlink(s, e)
+	}
 }
 
 func (m *Map[MK, V]) info() StateInfo {
@@ -265,12 +300,51 @@ func (m *Map[MK, V]) accept(older []string) error {
 
 // has is true of a slot with entries below: without it, they would have to be looked for.
 func (m *Map[MK, V]) has(s Slot) bool {
-	return int(s) < len(m.owners) && (m.owners[s].head != 0 || m.owners[s].knows == inPart)
+	return int(s) < len(m.owners) && (m.owners[s].kept != 0 || m.owners[s].knows == inPart)
 }
 
-func (m *Map[MK, V]) clean(s Slot) bool { return int(s) >= len(m.owners) || m.owners[s].head == 0 }
+// fewKept is how many entries of a map are forgotten with its key. Of a larger one the entries go one by one.
+const fewKept = 32
 
-func (m *Map[MK, V]) evict(Slot) {}
+// clean reports whether evict would lose nothing. Without it a key that has a single entry here would stay for ever, with
+// all that it has in other states.
+func (m *Map[MK, V]) clean(s Slot) bool {
+	if int(s) >= len(m.owners) || m.owners[s].kept == 0 {
+		return true
+	}
+	if m.owners[s].kept > fewKept {
+		return false
+	}
+	for e := range m.inMemory(s) {
+		marks := &m.dir.marks[e>>pageBits]
+		if !m.evictable(e) || marks.coming.has(e) || marks.held.has(e) {
+			return false
+		}
+	}
+	return true
+}
+
+// evict forgets the slot's entries, which are clean.
+func (m *Map[MK, V]) evict(s Slot) {
+	if int(s) < len(m.owners) && m.owners[s].kept > 0 {
+		for e := range m.inMemory(s) {
+			m.evictEntry(e)
+		}
+	}
+}
+
+// inMemory yields the entries of the slot's map that are in memory. The one at hand may be dropped.
+func (m *Map[MK, V]) inMemory(s Slot) iter.Seq[Slot] {
+	return func(yield func(Slot) bool) {
+		for e := m.first(s); e != 0; {
+			next := m.linkOf(e - 1).next
+			if !yield(e - 1) {
+				return
+			}
+			e = next
+		}
+	}
+}
 
 func (m *Map[MK, V]) vacate(s Slot) {
 	if int(s) < len(m.owners) {
@@ -279,20 +353,44 @@ func (m *Map[MK, V]) vacate(s Slot) {
 }
 
 func (m *Map[MK, V]) bytes() int64 {
-	return m.entries.bytes() + int64(12*len(m.owners)+8*len(m.links)+4*len(m.vain))
+	links := m.linkSlab.total * int(sizeOf[[pageLen]link]())
+	return m.entries.bytes() + int64(16*len(m.owners)+links+4*len(m.vain))
 }
 
 func (m *Map[MK, V]) freeze() frozenState {
 	appendOwner, entries, codec := m.core.keys.view(), m.dir.keys, m.codec
 	pages, unfreeze := m.freezeEntries()
-	return &frozenEntries[V]{
-		frozenColumn: frozenColumn[V]{
-			frozenPages: pages, id: stateID(m.name), values: m.values, owners: m.dir.owner,
-			appendKey: func(dst []byte, e Slot) []byte {
-				entry := &entries[e>>pageBits][e&pageMask]
-				return codec.Append(appendOwner(dst, entry.owner), &entry.key)
+	entry := func(e Slot) *mapEntry[MK] { return &entries[e>>pageBits][e&pageMask] }
+	return &frozenMap[V]{
+		frozenEntries: frozenEntries[V]{
+			frozenColumn: frozenColumn[V]{
+				frozenPages: pages, id: stateID(m.name), values: m.values, owners: m.dir.owner,
+				appendKey: func(dst []byte, e Slot) []byte {
+					return codec.Append(appendOwner(dst, entry(e).owner), &entry(e).key)
+				},
 			},
+			unfreeze: unfreeze,
 		},
-		unfreeze: unfreeze,
+		ownerOf:     func(e Slot) Slot { return entry(e).owner },
+		appendOwner: appendOwner,
+		appendRest:  func(dst []byte, e Slot) []byte { return codec.Append(dst, &entry(e).key) },
 	}
+}
+
+// frozenMap are the changes of a map state: of many entries few owners, so that only these are put in order by their
+// keys, and each once.
+type frozenMap[V any] struct {
+	frozenEntries[V]
+	ownerOf     func(e Slot) Slot
+	appendOwner func(dst []byte, owner Slot) []byte
+	appendRest  func(dst []byte, e Slot) []byte
+}
+
+func (f *frozenMap[V]) gather(part int, into *changes) {
+	f.each(part, func(e Slot, v *V) {
+		into.of(f.ownerOf(e), f.appendOwner)
+		key := into.begin()
+		into.arena = f.appendRest(into.arena, e)
+		put(into, key, f.values, v)
+	})
 }

@@ -77,9 +77,7 @@ func (m *Map[MK, V]) begin(s Slot) (w walk[MK, V], err error) {
 			}
 		}
 	}
-	for e := m.owner(s).head; e != 0; e = m.links[e-1].next {
-		w.known = append(w.known, e-1)
-	}
+	w.known = slices.AppendSeq(w.known, m.inMemory(s))
 	slices.Sort(w.known)
 	return w, nil
 }

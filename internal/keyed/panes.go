@@ -142,7 +142,7 @@ func (p *Pane[K, A]) create(part int, key K, hash uint64) Slot {
 	if len(store.strings) > 0 {
 		keepStrings(unsafe.Pointer(&key), store.strings)
 	}
-	s := p.dir.insert(part, hash, key, store.hash)
+	s := p.dir.insert(part, hash, key)
 	if p.dir.parts[part].partial {
 		p.missing = append(p.missing, s)
 	} else {
@@ -204,7 +204,7 @@ func (p *Pane[K, A]) makeRoom(part int) {
 func (p *Pane[K, A]) forgetSlot(s Slot) {
 	hash := p.panes.store.hash(*p.dir.key(s))
 	p.column.evict(s)
-	p.dir.remove(s, hash, p.panes.store.hash)
+	p.dir.remove(s, hash)
 }
 
 // Has reports whether the slot has an accumulator: it has none before its first Ptr.

@@ -59,6 +59,6 @@ func (s *Store[K]) vacate(slot Slot) {
 	if s.visited != nil {
 		delete(s.visited, slot)
 	}
-	s.dir.remove(slot, s.hash(*s.dir.key(slot)), s.hash)
+	s.dir.remove(slot, s.hash(*s.dir.key(slot)))
 	s.Vacated++
 }

@@ -4,7 +4,7 @@
 // What always holds:
 //
 //   - Either all tasks run or none: the first failure ends all of them, and Run returns when the last
-//     goroutine has ended.
+//     goroutine has ended, or when user code has been found that will never return.
 //   - A checkpoint is acknowledged for a task only when the tables of its operators are durable.
 //   - What a sink prepared is in the next checkpoint that is stored, also if the one it was prepared for is not.
 //   - Snapshots of one operator are persisted in the order in which they were taken.

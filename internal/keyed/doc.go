@@ -12,7 +12,7 @@
 // snapshot may be taken early, when much has changed, and several may be on their way: each may be written while
 // the store goes on. When the Budget is spent, keys, entries, timers and panes that have not been used for long
 // are evicted: for slots that are to be used again, or, where values take more than their pages, for memory that goes
-// back to the process. A key stays while it has entries of maps, chunks of lists or timers in memory.
+// back to the process. A key goes with the few entries that its maps and lists have; timers keep it.
 //
 // # What is in memory, and what is known
 //

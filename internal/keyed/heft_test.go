@@ -57,6 +57,37 @@ func TestLongStringsAreForgottenWhenTheBudgetBecomesLess(t *testing.T) {
 	}
 }
 
+func TestAKeyWithLongStringsGoesWithItsFewMapEntries(t *testing.T) {
+	const limit, length = 8 << 20, 20_000
+	s := openWith(t, base.KeyGroupRange{End: 16}, 16, limit, &shelf{m: map[string]string{}}, &onItsWay{})
+	const keys = 4 * limit / length
+	v, small := strings.Repeat("x", length), "entry"
+	row := "row"
+	for i := range keys {
+		slot, _ := s.slot(t, fmt.Sprint("long-", i))
+		s.name.Set(slot, &v)
+		s.entry.Set(slot, int64(i), small)
+		s.entry.Set(slot, int64(-i), small)
+		s.list.Append(slot, &row)
+		if i%20 == 0 {
+			s.checkpoint(t)
+		}
+	}
+	s.checkpoint(t)
+	s.slots(t, "long-0")
+	if now := s.named() * length; now > limit/4*5 {
+		t.Errorf("%d bytes are in memory, the limit is %d", now, limit)
+	}
+	for i := range keys {
+		slot, _ := s.slot(t, fmt.Sprint("long-", i))
+		got, ok, err := s.entry.Get(slot, int64(-i))
+		rows, err2 := s.list.Len(slot)
+		if err != nil || err2 != nil || !ok || got != small || rows != 1 {
+			t.Fatalf("key %d: entry %q, %t, %d rows, %v, %v", i, got, ok, rows, err, err2)
+		}
+	}
+}
+
 // Snapshots follow one another closely when the tables below are what a job waits for, and each has something of every
 // page: what others of its slots have is forgotten all the same.
 func TestLongStringsAreForgottenWhileASnapshotIsBeingWritten(t *testing.T) {

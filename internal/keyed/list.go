@@ -33,8 +33,8 @@ type chunk[V any] struct {
 	older decoder[V]
 }
 
-// tail is the newest chunk of a list, if this run began it. It may have been evicted since: no sequence comes
-// again.
+// tail is the newest chunk of a list, if its key began it in this slot. It may have been evicted since, and read again. Not
+// so when the key has left the slot: it may have come back from another, where it began a newer chunk.
 type tail struct {
 	entry    Slot
 	sequence uint64
@@ -69,6 +69,7 @@ func newList[V any](r Registry, name string, until func(*chunk[V]) *int64) (*Lis
 	if l.chunks, err = newMap[uint64](r, name, "list", values); err != nil {
 		return nil, err
 	}
+	l.chunks.onVacate = l.forgetTail
 	// The rows of a chunk are weighed one by one; a chunk that has changed is half full, on average.
 	l.chunks.heft, l.chunks.grain = record.Heft{}, l.chunks.grain+chunkBytes/2
 	l.chunks.weigh = func(c *chunk[V]) int64 { return int64(cap(c.bytes)) }
@@ -140,6 +141,13 @@ func (l *List[V]) last(s Slot) Slot {
 	t.entry = m.place(s, t.sequence)
 	m.owners[s].n++
 	return t.entry
+}
+
+// forgetTail says that the slot is going to be another key's.
+func (l *List[V]) forgetTail(s Slot) {
+	if int(s) < len(l.tails) {
+		l.tails[s] = tail{}
+	}
 }
 
 // Len is the number of rows in the slot's list.

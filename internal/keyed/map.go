@@ -20,7 +20,8 @@ type Map[MK comparable, V any] struct {
 	links    []*[pageLen]link
 	linkSlab slab[[pageLen]link]
 	linked   []bool
-	vain     []Slot // entries that were looked for in vain, the latest last
+	vain     []Slot       // entries that were looked for in vain, the latest last
+	onVacate func(s Slot) // nil for nothing
 	one      reads
 }
 
@@ -303,11 +304,37 @@ func (m *Map[MK, V]) has(s Slot) bool {
 	return int(s) < len(m.owners) && (m.owners[s].kept != 0 || m.owners[s].knows == inPart)
 }
 
-func (m *Map[MK, V]) clean(s Slot) bool { return int(s) >= len(m.owners) || m.owners[s].kept == 0 }
+// fewKept is how many entries of a map are forgotten with its key. Of a larger one the entries go one by one.
+const fewKept = 32
 
-func (m *Map[MK, V]) evict(Slot) {}
+// clean reports whether evict would lose nothing. Without it a key that has a single entry here would stay for ever, with
+// all that it has in other states.
+func (m *Map[MK, V]) clean(s Slot) bool {
+	if int(s) >= len(m.owners) || m.owners[s].kept == 0 {
+		return true
+	}
+	if m.owners[s].kept > fewKept {
+		return false
+	}
+	for e := range m.inMemory(s) {
+		marks := &m.dir.marks[e>>pageBits]
+		if !m.evictable(e) || marks.coming.has(e) || marks.held.has(e) {
+			return false
+		}
+	}
+	return true
+}
 
-// inMemory yields the entries of the slot's map that are in memory.
+// evict forgets the slot's entries, which are clean.
+func (m *Map[MK, V]) evict(s Slot) {
+	if int(s) < len(m.owners) && m.owners[s].kept > 0 {
+		for e := range m.inMemory(s) {
+			m.evictEntry(e)
+		}
+	}
+}
+
+// inMemory yields the entries of the slot's map that are in memory. The one at hand may be dropped.
 func (m *Map[MK, V]) inMemory(s Slot) iter.Seq[Slot] {
 	return func(yield func(Slot) bool) {
 		for e := m.first(s); e != 0; {
@@ -323,6 +350,9 @@ func (m *Map[MK, V]) inMemory(s Slot) iter.Seq[Slot] {
 func (m *Map[MK, V]) vacate(s Slot) {
 	if int(s) < len(m.owners) {
 		m.owners[s] = mapOwner{}
+	}
+	if m.onVacate != nil {
+		m.onVacate(s)
 	}
 }
 

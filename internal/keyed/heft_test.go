@@ -88,40 +88,41 @@ func TestAKeyWithLongStringsGoesWithItsFewMapEntries(t *testing.T) {
 	}
 }
 
-// Snapshots follow one another closely when the tables below are what a job waits for, and each has something of every
-// page: what others of its slots have is forgotten all the same.
+// A snapshot that is being written has something of every page: what the others of its slots have is forgotten all the
+// same, and what it has it writes.
 func TestLongStringsAreForgottenWhileASnapshotIsBeingWritten(t *testing.T) {
-	const limit, length = 8 << 20, 20_000
-	s := openWith(t, base.KeyGroupRange{End: 16}, 16, limit, &shelf{m: map[string]string{}}, &onItsWay{})
-	value := func(key string) string { return key + strings.Repeat("x", length) }
-	var before *Frozen
-	all, most := 0, 0
-	for range 40 {
-		for s.store.Dirty() < limit/8 {
-			key := fmt.Sprint("long-", all)
-			slot, _ := s.slot(t, key)
-			v := value(key)
-			s.name.Set(slot, &v)
-			all++
-			most = max(most, s.named()*length)
-		}
-		next := s.store.Freeze()
-		if before != nil { // written when the next has been taken: never is there none
-			out := &tape{}
-			must(t, before.WriteTo(out))
-			s.below.apply(out.entries)
-			before.Done()
-		}
-		before = next
+	const most, least, length, keys = 64 << 20, 1 << 20, 20_000, 800
+	s := openWith(t, base.KeyGroupRange{End: 4}, 4, most, &shelf{m: map[string]string{}}, &onItsWay{})
+	set := func(i int, v string) {
+		slot, _ := s.slot(t, fmt.Sprint("long-", i))
+		s.name.Set(slot, &v)
 	}
-	if most > limit/4*5 {
-		t.Errorf("up to %d bytes were in memory, the limit is %d", most, limit)
+	old, young := strings.Repeat("x", length), strings.Repeat("y", length)
+	for i := range keys {
+		set(i, old)
 	}
-	for i := range all {
-		key := fmt.Sprint("long-", i)
-		slot, _ := s.slot(t, key)
-		if got, ok := s.name.Get(slot); !ok || got != value(key) {
-			t.Fatalf("%s has %d bytes, %t", key, len(got), ok)
+	s.checkpoint(t)
+	for i := 0; i < keys; i += 40 {
+		set(i, young)
+	}
+	f := s.store.Freeze()
+	s.store.Budget.SetLimit(least)
+	s.slots(t, "long-0")
+	if now := s.named(); now < keys/40 || now > keys/10 {
+		t.Errorf("%d of %d strings are in memory, %d of which nobody else has", now, keys, keys/40)
+	}
+	out := &tape{}
+	must(t, f.WriteTo(out))
+	s.below.apply(out.entries)
+	f.Done()
+	for i := range keys {
+		slot, _ := s.slot(t, fmt.Sprint("long-", i))
+		want := old
+		if i%40 == 0 {
+			want = young
+		}
+		if got, ok := s.name.Get(slot); !ok || got != want {
+			t.Fatalf("key %d has %d bytes, %t", i, len(got), ok)
 		}
 	}
 }

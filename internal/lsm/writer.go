@@ -134,8 +134,8 @@ func (s *TableSet) begin(key []byte) error {
 	if s.writer != nil {
 		return nil
 	}
-	if err := s.uploads.failed(); err != nil {
-		return err
+	if s.uploads.good.Err() != nil {
+		return s.uploads.Wait()
 	}
 	name := s.newName()
 	w, err := s.objects.Create(s.ctx, name)
@@ -146,7 +146,7 @@ func (s *TableSet) begin(key []byte) error {
 	s.object = &object{name: name, w: w}
 	options := writerOptions()
 	options.BlockPropertyCollectors = []func() sstable.BlockPropertyCollector{s.expiry.collector}
-	s.writer = sstable.NewWriter(upload{s.object, &s.uploads}, options)
+	s.writer = sstable.NewWriter(upload{s.object, s.uploads}, options)
 	return nil
 }
 
@@ -178,7 +178,7 @@ func (s *TableSet) Finish() ([]TableInfo, error) {
 			return nil, err
 		}
 	}
-	if err := s.uploads.wait(); err != nil {
+	if err := s.uploads.Wait(); err != nil {
 		return nil, err
 	}
 	return s.done, nil
@@ -191,7 +191,7 @@ func (s *TableSet) Abort() {
 		_ = s.writer.Close() // fails, having ended the goroutine that writes blocks
 		s.writer, s.object = nil, nil
 	}
-	_ = s.uploads.wait()
+	_ = s.uploads.Wait()
 }
 
 // object passes a table on to the object store and keeps count. It implements objstorage.Writable. Pebble writes

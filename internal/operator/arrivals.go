@@ -3,8 +3,6 @@ package operator
 import (
 	"context"
 	"sync"
-	"sync/atomic"
-	"time"
 )
 
 // arrivals are the reads of one operator that are under way on goroutines of their own, and those that have come back
@@ -15,9 +13,7 @@ type arrivals struct {
 
 	mu   sync.Mutex
 	back []func() error
-	// oldest is when the first of back came, in Unix nanoseconds; zero for none.
-	oldest atomic.Int64
-	all    sync.WaitGroup
+	all  sync.WaitGroup
 }
 
 func newArrivals() *arrivals { return &arrivals{wake: make(chan struct{}, 1)} }
@@ -28,9 +24,6 @@ func (a *arrivals) begin(read func(), take func() error) {
 	a.all.Go(func() {
 		read()
 		a.mu.Lock()
-		if len(a.back) == 0 {
-			a.oldest.Store(time.Now().UnixNano())
-		}
 		a.back = append(a.back, take)
 		a.mu.Unlock()
 		select {
@@ -48,7 +41,6 @@ func (a *arrivals) take() error {
 	a.mu.Lock()
 	back := a.back
 	a.back = nil
-	a.oldest.Store(0)
 	a.mu.Unlock()
 	a.under -= len(back)
 	for _, take := range back {

@@ -18,8 +18,10 @@ type crew[H any] struct {
 	// turn is the worker that runs; nil while the task's goroutine does.
 	turn    *worker[H]
 	workers map[*worker[H]]struct{}
-	// busy says, to anyone, that a worker runs.
-	busy atomic.Bool
+	// turns and sleepers tell anyone whether a worker runs, and how many sleep. The first is odd while one runs, and then
+	// another number in each turn.
+	turns    atomic.Uint64
+	sleepers atomic.Int64
 }
 
 // worker is a coroutine.
@@ -54,10 +56,13 @@ func (c *crew[H]) run() (asleep bool, err error) {
 // resume lets a worker go on, as run does.
 func (c *crew[H]) resume(w *worker[H]) (asleep bool, err error) {
 	c.turn = w
-	w.asleep = false
-	c.busy.Store(true)
+	if w.asleep {
+		w.asleep = false
+		c.sleepers.Add(-1)
+	}
+	c.turns.Add(1)
 	w.next()
-	c.busy.Store(false)
+	c.turns.Add(1)
 	c.turn = nil
 	if w.asleep {
 		return true, nil
@@ -94,8 +99,10 @@ func (c *crew[H]) dismiss(w *worker[H]) {
 // sleep puts the worker that has the turn aside until resume. It fails when the task ends meanwhile.
 func (w *worker[H]) sleep() error {
 	w.asleep = true
+	w.crew.sleepers.Add(1)
 	if !w.yield(struct{}{}) {
 		w.asleep = false
+		w.crew.sleepers.Add(-1)
 		return errDismissed
 	}
 	return nil

@@ -1,21 +1,19 @@
 package operator
 
-import "time"
-
 // Stalling is an operator whose user code may come to stand still: it waits for something that another row has, such as a
-// lock, and that row waits for state that has come, and for its turn. Only the operator's task could give it that, and
-// it is what stands still.
+// lock, and that row sleeps until it has state. Only the operator's task could begin its read, or wake it, and it is what
+// stands still.
 type Stalling interface {
-	// Stalled is for how long state that rows wait for has been there without user code having returned. It is zero if
-	// none is, or no user code runs. It is safe for concurrent use.
-	Stalled(now time.Time) time.Duration
+	// Turn is the number of the turn that user code has, if rows sleep meanwhile. It is zero if none sleeps, or no user
+	// code runs. It is safe for concurrent use.
+	Turn() uint64
 }
 
-// Stalled implements Stalling.
-func (p *Process[K, In, Out]) Stalled(now time.Time) time.Duration {
-	oldest := p.arrivals.oldest.Load()
-	if oldest == 0 || !p.crew.busy.Load() {
+// Turn implements Stalling.
+func (p *Process[K, In, Out]) Turn() uint64 {
+	turn := p.crew.turns.Load()
+	if turn%2 == 0 || p.crew.sleepers.Load() == 0 {
 		return 0
 	}
-	return now.Sub(time.Unix(0, oldest))
+	return turn
 }

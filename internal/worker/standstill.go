@@ -20,11 +20,18 @@ const (
 	lookEvery = 10 * time.Second
 )
 
-// standstill finds user code that will never return: it waits, for a lock say, and rows whose state has come wait for it
-// to return. Nobody can tell that from user code that is slow but by time. It belongs to one goroutine.
+// standstill finds user code that will never return: it waits, for a lock say, while rows sleep, one of which may have
+// what it waits for. Nobody can tell that from user code that is slow but by time. It belongs to one goroutine.
 type standstill struct {
 	attempt *Attempt
+	turns   []sameTurn     // by task
 	seen    map[string]int // how many times in a row, by stack
+}
+
+// sameTurn is how many times in a row a task's user code was found in a turn.
+type sameTurn struct {
+	turn  uint64
+	times int
 }
 
 // errStandstill is why an attempt gives its tasks up.
@@ -37,15 +44,15 @@ func (a *Attempt) unlessStill(group *sync.WaitGroup, failed *firstError) error {
 		group.Wait()
 		ended <- errors.Join(failed.get(), a.closeShards())
 	}()
-	s := standstill{attempt: a}
+	s := standstill{attempt: a, turns: make([]sameTurn, len(a.tasks))}
 	ticks := time.NewTicker(lookEvery)
 	defer ticks.Stop()
 	for {
 		select {
 		case err := <-ended:
 			return err
-		case now := <-ticks.C:
-			if err := s.look(now); err != nil {
+		case <-ticks.C:
+			if err := s.look(); err != nil {
 				a.cancel(err)
 				return err
 			}
@@ -54,17 +61,17 @@ func (a *Attempt) unlessStill(group *sync.WaitGroup, failed *firstError) error {
 }
 
 // look takes the stacks of all goroutines if a task stalls. The world stands still meanwhile, so it is not done before.
-func (s *standstill) look(now time.Time) error {
-	id, ok := s.stalled(now)
-	if !ok {
+func (s *standstill) look() error {
+	id, times := s.stalled()
+	if times < 2 {
 		s.seen = nil
 		return nil
 	}
 	seen := map[string]int{}
 	for _, stack := range waitingUsers(stacks()) {
-		if seen[stack] = s.seen[stack] + 1; seen[stack] >= looks {
+		if seen[stack] = s.seen[stack] + 1; seen[stack] >= looks && times >= looks {
 			return s.attempt.taskError(id, base.Errorf(base.Config, "operator %q: %w: it has been waiting for %v in the "+
-				"same place, and other rows, whose state has come, wait for it; does a row hold a lock while it uses state?\n%s",
+				"same place, and other rows, which use state, wait for it; does a row hold a lock while it uses state?\n%s",
 				s.attempt.chains[id].Head().Name, errStandstill, (looks-1)*lookEvery, stack))
 		}
 	}
@@ -72,14 +79,28 @@ func (s *standstill) look(now time.Time) error {
 	return nil
 }
 
-// stalled is a task whose user code has not returned for a while, if there is one.
-func (s *standstill) stalled(now time.Time) (id int, ok bool) {
-	for id, t := range s.attempt.tasks {
-		if head, ok := t.Head.(operator.Stalling); ok && head.Stalled(now) >= lookEvery {
-			return id, true
+// stalled is the task whose user code has been in its turn for most looks, and for how many.
+func (s *standstill) stalled() (id, most int) {
+	for i, t := range s.attempt.tasks {
+		head, ok := t.Head.(operator.Stalling)
+		if !ok {
+			continue
+		}
+		same := &s.turns[i]
+		switch turn := head.Turn(); turn {
+		case 0:
+			*same = sameTurn{}
+			continue
+		case same.turn:
+			same.times++
+		default:
+			*same = sameTurn{turn, 1}
+		}
+		if same.times > most {
+			id, most = i, same.times
 		}
 	}
-	return 0, false
+	return id, most
 }
 
 // stacks are those of all goroutines.

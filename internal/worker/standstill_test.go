@@ -3,6 +3,9 @@ package worker
 import (
 	"strings"
 	"testing"
+
+	"github.com/aquifer-stream/aquifer/internal/operator"
+	"github.com/aquifer-stream/aquifer/internal/task"
 )
 
 // stackOf is what the runtime writes of a goroutine in a state, with frames.
@@ -67,5 +70,35 @@ func TestTheStacksOfAllGoroutinesAreTakenApart(t *testing.T) {
 	}
 	if len(all) < 2 {
 		t.Errorf("%d goroutines", len(all))
+	}
+}
+
+// turning is an operator that says which turn its user code has.
+type turning struct {
+	operator.Progress
+	turn uint64
+}
+
+func (t *turning) Turn() uint64 { return t.turn }
+
+func TestATaskStallsWhoseUserCodeIsFoundInOneTurnAgainAndAgain(t *testing.T) {
+	slow, stuck := &turning{}, &turning{}
+	a := &Attempt{tasks: []*task.Task{task.New(task.Config{Head: slow}), task.New(task.Config{Head: stuck})}}
+	s := standstill{attempt: a, turns: make([]sameTurn, len(a.tasks))}
+	for i, look := range []struct {
+		slow, stuck uint64
+		id, most    int
+	}{
+		{0, 0, 0, 0}, // nobody waits for them
+		{1, 1, 0, 1},
+		{3, 1, 1, 2}, // the first has ended its turn, and has another
+		{3, 1, 1, 3},
+		{5, 0, 0, 1}, // those that waited wait no more
+		{5, 1, 0, 2}, // and begin to again
+	} {
+		slow.turn, stuck.turn = look.slow, look.stuck
+		if id, most := s.stalled(); id != look.id || most != look.most {
+			t.Errorf("look %d: task %d for %d, want task %d for %d", i, id, most, look.id, look.most)
+		}
 	}
 }

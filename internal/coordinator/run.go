@@ -96,8 +96,6 @@ const (
 	// parallelReads is how many requests for state may be under way: at 20 ms each, they are as many as two processors
 	// can take in.
 	parallelReads = 1024
-	// fewReads are always possible.
-	fewReads = 64
 )
 
 // run is a job being run.
@@ -186,22 +184,10 @@ var limits = scheduled.Limits{
 	},
 }
 
-// readers is how many goroutines may read state at a time. Each holds what it has read of the ends of its tables:
-// together about a tenth of the memory.
-func (r *run) readers() int {
-	if r.Memory == nil || r.Memory.Bytes() == 0 {
-		return parallelReads
-	}
-	return int(min(parallelReads, max(fewReads, r.Memory.Bytes()/10/lsm.ReaderBytes)))
-}
-
 // openResources opens what the shards of the process share. Half of the processors are left to the tasks.
 func (r *run) openResources() (err error) {
 	r.cached = r.disk.Over(patient.Reads(r.Objects, readPatience), r.store.Origin())
-	r.resources, err = lsm.NewResources(r.cached, r.BlockCache, r.readers(), max(1, runtime.GOMAXPROCS(0)/2))
-	if err == nil && r.Memory != nil && r.Memory.Bytes() > 0 {
-		r.resources.Within(r.Memory.Bytes())
-	}
+	r.resources, err = lsm.NewResources(r.cached, r.BlockCache, parallelReads, max(1, runtime.GOMAXPROCS(0)/2))
 	return err
 }
 
@@ -210,7 +196,7 @@ func (r *run) manageMemory(ctx context.Context) (stop func()) {
 	if r.Memory == nil {
 		r.Memory = memory.NewLimit(0)
 	}
-	r.memory = memory.NewManager(r.Memory, r.Budget, r.resources.Blocks())
+	r.memory = memory.NewManager(r.Memory, r.Budget, r.resources.Blocks(), r.resources)
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	group.Go(func() { r.memory.Run(ctx) })

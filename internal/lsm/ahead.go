@@ -1,6 +1,9 @@
 package lsm
 
-import "cmp"
+import (
+	"cmp"
+	"sync/atomic"
+)
 
 // Pebble reads 8 MiB ahead of each table that a compaction merges, or all of a smaller one. That cannot be changed, and
 // nobody counts it. A compaction has one table of each sublevel of L0 open at a time: so where memory is short L0 is less
@@ -16,8 +19,14 @@ const (
 
 // ahead is how deep L0 may be and how large tables are, so that compactions keep to their share of memory.
 type ahead struct {
-	sublevels int // zero for deepest
+	sublevels int
 	tableSize int64
+}
+
+// bounded is what goes by the bound on the memory of a process, which may change.
+type bounded struct {
+	compactions int
+	ahead       atomic.Pointer[ahead] // nil for no bound
 }
 
 // aheadWithin is for a bound on memory in bytes and so many compactions at a time.
@@ -29,17 +38,27 @@ func aheadWithin(memory int64, compactions int) ahead {
 	return ahead{sublevels: leastDeep, tableSize: max(leastTableSize, each/leastDeep)}
 }
 
-// Within makes compactions take less memory, in a process with a bound on it in bytes. It is called before the first
-// shard is opened.
+// Within makes readers and compactions keep to their parts of a bound on the memory of the process, in bytes. Those that
+// have begun go on as they are.
 func (r *Resources) Within(memory int64) {
-	r.ahead = aheadWithin(memory, r.free+1) // one more is for whoever waits
+	a := aheadWithin(memory, r.bounded.compactions+1) // one more is for whoever waits
+	r.bounded.ahead.Store(&a)
+	r.readers.within(memory)
+}
+
+// now is what the bound of now says; zero if there is none.
+func (b *bounded) now() (a ahead) {
+	if p := b.ahead.Load(); p != nil {
+		a = *p
+	}
+	return a
 }
 
 // TableSize is the size in bytes at which tables should end that are to be ingested.
-func (r *Resources) TableSize() int64 { return cmp.Or(r.ahead.tableSize, MaxTableSize) }
+func (r *Resources) TableSize() int64 { return cmp.Or(r.bounded.now().tableSize, MaxTableSize) }
 
 // deepest is how many sublevels L0 of a shard may have.
-func (r *Resources) deepest() int { return cmp.Or(r.ahead.sublevels, deepest) }
+func (r *Resources) deepest() int { return cmp.Or(r.bounded.now().sublevels, deepest) }
 
 // scaled is how far a shard is behind with so many sublevels, out of deepest.
 func (r *Resources) scaled(sublevels int) int { return sublevels * deepest / r.deepest() }

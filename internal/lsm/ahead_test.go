@@ -46,4 +46,8 @@ func TestAShardThatMayBeLessDeepIsBehindSooner(t *testing.T) {
 		t.Errorf("with half a gigabyte: tables of %d bytes, %d sublevels, 6 of which count as %d",
 			res.TableSize(), res.deepest(), res.scaled(6))
 	}
+	res.Within(64 << 30)
+	if res.TableSize() != MaxTableSize || res.deepest() != deepest || res.scaled(6) != 6 {
+		t.Errorf("with much memory again: tables of %d bytes, %d sublevels", res.TableSize(), res.deepest())
+	}
 }

@@ -19,13 +19,28 @@ const ReaderBytes = 256 << 10
 // nothing is in the cache yet, after a restore, a few readers take as much memory as hundreds do later.
 type readers struct {
 	slots   *semaphore.Weighted
-	most    int64 // slots
+	most    int64        // slots
+	allowed atomic.Int64 // readers of ReaderBytes at a time: where memory is short each takes several slots
 	each    atomic.Int64
 	waiting atomic.Int64
 }
 
+const (
+	// readersShare is the part of memory, as 1/readersShare, that all readers together may take.
+	readersShare = 10
+	// leastReaders are always allowed.
+	leastReaders = 64
+)
+
 func newReaders(n int) *readers {
-	return &readers{slots: semaphore.NewWeighted(int64(n)), most: int64(n)}
+	r := &readers{slots: semaphore.NewWeighted(int64(n)), most: int64(n)}
+	r.allowed.Store(r.most)
+	return r
+}
+
+// within makes those to come keep to their share of memory.
+func (r *readers) within(memory int64) {
+	r.allowed.Store(min(r.most, max(leastReaders, memory/readersShare/ReaderBytes)))
 }
 
 // readBefore is how much Pebble reads before the index of a table, which is not in the cache, for its filter.
@@ -35,7 +50,10 @@ const readBefore = 512 << 10
 func (r *readers) expect(bytes int64) { r.each.Store(max(bytes, r.each.Load())) }
 
 // weight is how many slots a reader of so many bytes takes.
-func (r *readers) weight(bytes int64) int64 { return min(1+bytes/ReaderBytes, r.most) }
+func (r *readers) weight(bytes int64) int64 {
+	allowed := r.allowed.Load()
+	return min(((1+bytes/ReaderBytes)*r.most+allowed-1)/allowed, r.most)
+}
 
 // tryTake takes slots for a reader, if they are free.
 func (r *readers) tryTake(a *asked) bool {

@@ -328,3 +328,22 @@ func TestTheCacheIsPassedByWhileFewKeysAreInIt(t *testing.T) {
 		t.Errorf("%d of 32 passed after many keys that missed", n)
 	}
 }
+
+func TestReadersAreAsManyAsTheirShareOfMemoryAllows(t *testing.T) {
+	r := newReaders(1024)
+	for _, c := range []struct{ memory, want int64 }{
+		{128 * readersShare * ReaderBytes, 128}, {1, leastReaders}, {64 << 30, 1024}, {2000 << 20, 800},
+	} {
+		r.within(c.memory)
+		var taken []*asked
+		for a := new(asked); r.tryTake(a); a = new(asked) {
+			taken = append(taken, a)
+		}
+		if n := int64(len(taken)); n > c.want || n <= c.want/2 {
+			t.Errorf("%d MiB: %d readers at a time, want at most %d and more than half of them", c.memory/mib, n, c.want)
+		}
+		for _, a := range taken {
+			r.give(a)
+		}
+	}
+}

@@ -19,7 +19,7 @@ type Resources struct {
 	tables  *pebble.FileCache
 	readers *readers
 	filters filters
-	ahead   ahead
+	bounded bounded
 
 	tune   func(*pebble.Options) // tests make trees of little data deep
 	wanted func() bool           // instead of asking whether processors are wanted, in tests
@@ -53,6 +53,7 @@ func NewResources(objects objstore.Store, blockCacheBytes int64, readers, compac
 		tables:  pebble.NewFileCache(4, openTables),
 		readers: newReaders(readers),
 		free:    compactions,
+		bounded: bounded{compactions: compactions},
 		waiting: map[*turns]bool{},
 		poke:    make(chan struct{}, 1),
 		stop:    make(chan struct{}),

@@ -35,7 +35,7 @@ type turns struct {
 	pause   time.Duration
 	timer   *time.Timer // runs during a pause
 	left    bool        // the database is being closed
-	behind  int         // the depth of L0, as far as it is known, as a part of deepest
+	behind  int         // the depth of L0, as far as it is known
 	pressed int         // ingestions that wait for it to become less
 
 	ended <-chan struct{} // closed when the shard is
@@ -48,7 +48,8 @@ const idleBehind = 12
 
 // patient reports whether L0 can wait. res.mu is held.
 func (t *turns) patient() bool {
-	return t.behind > 1 && t.behind < idleBehind && !t.read.Load() && t.pressed == 0
+	depth := t.res.scaled(t.behind)
+	return depth > 1 && depth < idleBehind && !t.read.Load() && t.pressed == 0
 }
 
 // reading says that the database is being read from.
@@ -63,12 +64,12 @@ func (t *turns) reading() {
 func (t *turns) deepen(sublevels int) {
 	t.res.mu.Lock()
 	defer t.res.mu.Unlock()
-	t.behind += t.res.scaled(sublevels)
+	t.behind += sublevels
 }
 
 func (t *turns) is(sublevels int32) {
 	t.res.mu.Lock()
-	t.behind = t.res.scaled(int(sublevels))
+	t.behind = int(sublevels)
 	t.res.mu.Unlock()
 	t.res.wake()
 }
@@ -85,7 +86,7 @@ func (t *turns) lag() int {
 	if t.pressed > 0 {
 		return math.MaxInt
 	}
-	return t.behind
+	return t.res.scaled(t.behind)
 }
 
 // urgency is the depth of L0, or that of another database that waits for a turn, if it is deeper: while a compaction

@@ -25,6 +25,12 @@ type Outsider interface {
 	OutsideHeap() int64
 }
 
+// Bounded is what goes by the limit itself, and has no share.
+type Bounded interface {
+	// Within says what the limit is, in bytes. It is safe for concurrent use.
+	Within(limit int64)
+}
+
 // Limit is a bound on the memory of a process, in bytes, which may change. It is safe for concurrent use.
 type Limit struct{ bytes atomic.Int64 }
 
@@ -49,6 +55,7 @@ type Manager struct {
 	limit    *Limit
 	tables   Sharer
 	blocks   Outsider
+	others   Bounded
 	shares   Shares
 	set      int64 // the limit when last looked at
 	told     int64 // the limit that the runtime has been told
@@ -58,10 +65,11 @@ type Manager struct {
 }
 
 // NewManager returns a manager that has given first shares, or none if there is no limit.
-func NewManager(limit *Limit, tables Sharer, blocks Outsider) *Manager {
-	m := &Manager{limit: limit, tables: tables, blocks: blocks}
+func NewManager(limit *Limit, tables Sharer, blocks Outsider, others Bounded) *Manager {
+	m := &Manager{limit: limit, tables: tables, blocks: blocks, others: others}
 	if n := limit.Bytes(); n > 0 {
 		m.give(first(n))
+		m.others.Within(n)
 	}
 	return m
 }
@@ -107,6 +115,9 @@ func (m *Manager) look() {
 		u := Use{Live: live, Tables: m.tables.Used(), Blocks: m.blocks.Used()}
 		u.Live += used - less
 		m.give(divide(limit, u, m.shares))
+	}
+	if limit != m.set {
+		m.others.Within(limit)
 	}
 	if limit < m.set && m.tables.Used() > m.shares.Tables/4*5 {
 		m.overfull.Store(true)

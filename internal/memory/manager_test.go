@@ -17,13 +17,14 @@ type share struct{ used, outside, limit atomic.Int64 }
 func (s *share) Used() int64          { return s.used.Load() }
 func (s *share) OutsideHeap() int64   { return s.outside.Load() }
 func (s *share) SetLimit(bytes int64) { s.limit.Store(bytes) }
+func (s *share) Within(limit int64)   { s.limit.Store(limit) }
 
 func TestTheRuntimeKnowsTheLimitWhileTheManagerRuns(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "")
 	before := debug.SetMemoryLimit(-1)
 	synctest.Test(t, func(t *testing.T) {
 		limit := NewLimit(gb)
-		m := NewManager(limit, &share{}, &share{})
+		m := NewManager(limit, &share{}, &share{}, &share{})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); m.Run(ctx) }()
@@ -50,7 +51,7 @@ func TestWhatIsOutsideTheHeapIsCountedAndLeftToItsOwner(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "")
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
 	var tables, blocks share
-	m := NewManager(NewLimit(gb), &tables, &blocks)
+	m := NewManager(NewLimit(gb), &tables, &blocks, &share{})
 	grow := func(outside int64) {
 		blocks.used.Store(outside)
 		blocks.outside.Store(outside)
@@ -74,7 +75,7 @@ func TestALimitOfTheUsersIsLeftAlone(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "3GiB")
 	before := debug.SetMemoryLimit(math.MaxInt64 / 2)
 	defer debug.SetMemoryLimit(before)
-	m := NewManager(NewLimit(gb), &share{}, &share{})
+	m := NewManager(NewLimit(gb), &share{}, &share{}, &share{})
 	m.look()
 	if now := debug.SetMemoryLimit(-1); now != math.MaxInt64/2 {
 		t.Errorf("the limit is %d", now)
@@ -84,7 +85,7 @@ func TestALimitOfTheUsersIsLeftAlone(t *testing.T) {
 func TestWithoutALimitNothingIsDone(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	var tables, blocks share
-	NewManager(NewLimit(0), &tables, &blocks).Run(t.Context())
+	NewManager(NewLimit(0), &tables, &blocks, &share{}).Run(t.Context())
 	if tables.limit.Load() != 0 || blocks.limit.Load() != 0 || debug.SetMemoryLimit(-1) != before {
 		t.Error("shares were given, or the limit was set")
 	}
@@ -94,7 +95,7 @@ func TestWithoutALimitNothingIsDone(t *testing.T) {
 func TestSharesFollowWhatIsAlive(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "off")
 	var tables, blocks share
-	m := NewManager(NewLimit(gb), &tables, &blocks)
+	m := NewManager(NewLimit(gb), &tables, &blocks, &share{})
 	rest := make([]byte, 400*mb)
 	for range 30 {
 		runtime.GC()
@@ -116,7 +117,7 @@ func TestTablesThatHaveMoreThanALowerLimitGivesThemAreToldOfOnce(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "off")
 	var tables, blocks share
 	limit := NewLimit(gb)
-	m := NewManager(limit, &tables, &blocks)
+	m := NewManager(limit, &tables, &blocks, &share{})
 	m.look()
 	tables.used.Store(500 * mb)
 	m.look()
@@ -134,5 +135,21 @@ func TestTablesThatHaveMoreThanALowerLimitGivesThemAreToldOfOnce(t *testing.T) {
 	m.look()
 	if m.TakeOverfull() {
 		t.Error("although they fit")
+	}
+}
+
+func TestWhatHasNoShareIsToldTheLimitWheneverItChanges(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "off")
+	var others share
+	limit := NewLimit(gb)
+	m := NewManager(limit, &share{}, &share{}, &others)
+	for _, now := range []int64{gb, gb / 4, 2 * gb} {
+		if now != gb { // it has been told before anything is looked at
+			limit.Set(now)
+			m.look()
+		}
+		if got := others.limit.Load(); got != now {
+			t.Errorf("it is told %d MB, want %d", got/mb, now/mb)
+		}
 	}
 }

@@ -48,7 +48,7 @@ type RunOptions struct {
 	// at the end, always waits.
 	UnalignedAfter time.Duration
 	// UnalignedAbove lets barriers overtake at once where more than so many bytes of rows are queued in front of an
-	// operator's subtask, whatever UnalignedAfter says. Zero is for no such bound. Bytes are those of memory.
+	// operator's subtask or wait in it for state, whatever UnalignedAfter says. Zero is for no such bound. Bytes are those of memory.
 	UnalignedAbove int64
 	// TolerateFailures is how many checkpoints in a row may fail before the job does; default 3, negative
 	// for none.

@@ -186,7 +186,7 @@ func (g *Gate) hurry() {
 	if g.patience >= 0 && !b.Drains {
 		g.urgency.By(time.Now().Add(g.patience))
 	}
-	if b.Above > 0 && !g.urgency.Is() && g.queued() > b.Above {
+	if b.Above > 0 && !g.urgency.Is() && g.queued()+g.taken() > b.Above {
 		g.urgency.By(time.Now())
 	}
 }

@@ -206,6 +206,35 @@ func TestABarrierThatMayWaitBehindSoManyBytesOvertakesMore(t *testing.T) {
 	expect(t, g, "e f g")
 }
 
+func TestWhatTheReceiverHasTakenCountsForWhatABarrierMayWaitBehind(t *testing.T) {
+	g := NewGate(from(2), 8, same)
+	var taken int64
+	g.CountTaken(func() int64 { return taken })
+	send(t, g, 0, batch("a"), barrierAbove(1, 2))
+	expect(t, g, "a")
+	taken = 3 // since the barrier has come
+	send(t, g, 1, batch("b"))
+	expect(t, g, "b")
+	if g.Urgency().Is() {
+		t.Error("it is urgent although no barrier has come since")
+	}
+	send(t, g, 1, barrierAbove(1, 2), batch("c"), barrierAbove(2, 4))
+	send(t, g, 0, barrierAbove(2, 4))
+	wantCaptured(t, captures(t, g, 1), true, " / ")
+	taken = 2
+	expect(t, g, "c |2|")
+	if g.Urgency().Is() {
+		t.Error("it is urgent with less than the barrier may wait behind")
+	}
+	send(t, g, 0, barrierAbove(3, 4))
+	send(t, g, 1, barrierAbove(3, 4))
+	taken = 5 // when the barrier comes to be taken
+	e, _ := g.TryNext()
+	if e.Barrier == nil || e.Captured != nil || !g.Urgency().Is() {
+		t.Errorf("it is not urgent with more than the barrier may wait behind: %+v", e)
+	}
+}
+
 func TestTheNextBarrierIsWeighedWhenTheOneBeforeIsComplete(t *testing.T) {
 	g := NewGate(from(2), 8, same)
 	send(t, g, 0, urgent(1), batch("a"), batch("b"), barrierAbove(2, 1))

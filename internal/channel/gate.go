@@ -32,6 +32,8 @@ type Gate struct {
 
 	// patience is how long a barrier is waited for at most, if it may leave rows in flight; negative for as long as it says.
 	patience time.Duration
+	// taken is about how many bytes of rows the receiver has taken that wait there.
+	taken func() int64
 	// urgency is begun when a barrier has to overtake. Senders of the receiver's own rows look at it too.
 	urgency Urgency
 
@@ -81,7 +83,7 @@ func NewGate(origins []Origin, credit int, rows Rows) *Gate {
 	g := &Gate{
 		credit: credit,
 		wake:   make(chan struct{}, 1),
-		rows:   rows, patience: -1,
+		rows:   rows, patience: -1, taken: func() int64 { return 0 },
 		queues:  make([]queue, channels),
 		state:   make([]Line, channels),
 		current: progress{watermark: flow.NoTime},
@@ -96,6 +98,10 @@ func NewGate(origins []Origin, credit int, rows Rows) *Gate {
 // Hasten bounds how long a barrier that does not drain waits for what is queued in front of it, whatever it says itself. It
 // is called before anything is sent.
 func (g *Gate) Hasten(patience time.Duration) { g.patience = patience }
+
+// CountTaken makes what the receiver has taken and not ended, in bytes, count as queued. The function is safe for concurrent
+// use. CountTaken is called before anything is sent.
+func (g *Gate) CountTaken(bytes func() int64) { g.taken = bytes }
 
 // Channels is the number of channels.
 func (g *Gate) Channels() int { return len(g.queues) }
@@ -335,10 +341,11 @@ func (g *Gate) align(i int, b *Barrier) {
 	}
 	g.barrier = *b
 	g.aligned++
-	if g.aligned < len(g.queues) {
-		if g.queues[i].aligns && g.capture == nil {
-			g.hurry() // it may not have been allowed to before
-		}
+	last := g.aligned == len(g.queues)
+	if g.capture == nil && (last || g.queues[i].aligns) {
+		g.hurry() // it may not have been allowed to before, or the receiver has taken more meanwhile
+	}
+	if !last {
 		return
 	}
 	g.aligned = 0

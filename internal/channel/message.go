@@ -16,7 +16,7 @@ type Barrier struct {
 	Drains bool
 	// Overtake is from when on the barrier does not wait for what is queued before it; the zero time for never.
 	Overtake time.Time
-	// Above is how many bytes may be queued in front of a receiver for the barrier to wait there; with more it overtakes
+	// Above is how many bytes may wait in front of a receiver, or there, for the barrier to wait there; with more it overtakes
 	// at once. Zero for as many as there are.
 	Above int64
 }

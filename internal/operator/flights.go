@@ -45,6 +45,7 @@ func (f *flights) Wake() <-chan struct{} { return f.arrivals.wake }
 // tell counts what is in flight.
 func (f *flights) tell(s *Stats) {
 	s.InFlight.Store(int64(f.flight.InFlight()))
+	s.InFlightBytes.Store(f.limit.Bytes())
 	s.BusyKeys.Store(int64(f.flight.Keys()))
 	s.Suspended.Store(int64(f.flight.Parked()))
 }

@@ -25,6 +25,8 @@ type Stats struct {
 	// not begin at once, Suspensions reads that nobody foresaw, Aheads grouped reads of AheadKeys keys and ranges. BusyKeys
 	// have rows in flight.
 	InFlight, Suspended, Waited, Suspensions, Aheads, AheadKeys, BusyKeys atomic.Int64
+	// InFlightBytes is about what the batches with rows in flight take, and the state that they bring.
+	InFlightBytes atomic.Int64
 	// Calls are calls of an outside service under way, CallRetries counts those made again, CallTimeouts rows that they took
 	// too long for. Goroutines of calls count, too.
 	Calls, CallRetries, CallTimeouts atomic.Int64

@@ -285,6 +285,9 @@ func (b *builder) env(n *plan.Node) (*operator.Env, error) {
 	told := &OperatorStats{Node: n, Subtask: b.subtask, Stats: stats}
 	if n == b.chain.Head() {
 		told.times = b.times
+		if gate := b.gates[b.chain.ID][b.subtask]; gate != nil {
+			gate.CountTaken(stats.InFlightBytes.Load)
+		}
 	}
 	b.stats = append(b.stats, told)
 	env := &operator.Env{

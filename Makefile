@@ -28,12 +28,12 @@ soak: build
 # 20 GB of state in 1 GB of memory on an S3 server, killed 12 times. It needs some 100 GB in TMPDIR.
 soak-state:
 	$(GO) test ./bench/soak -run Kills -bytes 20000000000 -memory 1000000000 -passes 6 -stride 0 -interval 10s -kills 12 -spread 40 \
-		-timeout 72h -v $(SOAKFLAGS)
+		-timeout 72h -v -args $(SOAKFLAGS)
 
 # 32 subtasks whose load swings between 0.1 and 2 times what they can take.
 soak-spiky:
 	$(GO) test ./bench/spiky -run Swings -subtasks 32 -keys 2000000 -memory 256000000 -interval 1s -capacity 10s \
-		-half 5s -waves 6 -s3 -timeout 2h -v $(SOAKFLAGS)
+		-half 5s -waves 6 -s3 -timeout 2h -v -args $(SOAKFLAGS)
 
 # Random histories of state until one goes wrong, or the time is over.
 metamorphic:

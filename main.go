@@ -146,7 +146,7 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 	f.DurationVar(&o.UnalignedAfter, "unaligned-after", 0,
 		"let barriers overtake rows that they have waited behind for so long (0: never, negative: at once)")
 	f.Int64Var(&o.UnalignedAbove, "unaligned-above", 0,
-		"let barriers overtake rows at once where more than so many bytes of them are queued or wait for state (0: no such bound)")
+		"let barriers overtake rows at once where more bytes of them are queued or wait for state (0: no bound)")
 	f.IntVar(&o.TolerateFailures, "tolerate-failures", d.TolerateFailures,
 		"checkpoints that may fail in a row before the job does")
 	f.IntVar(&o.Retain, "retain", d.Retain, "checkpoints to keep")

@@ -85,7 +85,8 @@ func (r *region) build(ctx context.Context, m *checkpoint.Manifest) (*worker.Att
 	w, err := worker.New(objstore.For(ctx, objstore.Record), worker.Config{
 		Plan: r.plan, Objects: a.cached, Incarnation: checkpoint.Incarnation(a.term, n), Restore: m,
 		Resources: a.resources, MaxDirty: a.MaxDirty, Budget: a.Budget,
-		Credit: channelCredit, FlushAfter: a.FlushAfter, Listener: r,
+		Credit: channelCredit, ChannelBytes: a.Memory.Channels() / int64(len(a.regions)),
+		FlushAfter: a.FlushAfter, Listener: r,
 	})
 	if err != nil {
 		return nil, err

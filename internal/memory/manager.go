@@ -47,6 +47,12 @@ func (l *Limit) Set(bytes int64) { l.bytes.Store(bytes) }
 // Bytes is the limit; zero for none.
 func (l *Limit) Bytes() int64 { return l.bytes.Load() }
 
+// channelShare is the part of the limit, as 1/channelShare, that rows between subtasks may take.
+const channelShare = 10
+
+// Channels is how many bytes the rows between subtasks may take; zero for no bound.
+func (l *Limit) Channels() int64 { return l.Bytes() / channelShare }
+
 // interval is the time between two looks at what is used.
 const interval = 500 * time.Millisecond
 

@@ -153,3 +153,9 @@ func TestWhatHasNoShareIsToldTheLimitWheneverItChanges(t *testing.T) {
 		}
 	}
 }
+
+func TestRowsBetweenSubtasksHaveAShareWhereThereIsALimit(t *testing.T) {
+	if with, without := NewLimit(gb).Channels(), NewLimit(0).Channels(); with != gb/10 || without != 0 {
+		t.Errorf("%d bytes, without a limit %d", with, without)
+	}
+}

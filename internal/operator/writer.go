@@ -36,6 +36,8 @@ type WriterConfig struct {
 	Hasher any
 	// MaxParallelism is the number of key groups.
 	MaxParallelism int
+	// BatchBytes is about how many bytes a batch may take that is filled for one of several subtasks; zero for as many as come.
+	BatchBytes int64
 	// FlushAfter bounds how long a row waits for others to fill its batch.
 	FlushAfter time.Duration
 	// Urgency, if there is one, is begun when nothing must wait for credit; nil for never.
@@ -48,6 +50,7 @@ type WriterConfig struct {
 type writer[T any] struct {
 	WriterConfig
 	pool    Pool[T]
+	portion portion[T]
 	hash    func(*flow.Batch[T])
 	targets []target[T]
 	turn    int
@@ -65,7 +68,7 @@ type target[T any] struct {
 }
 
 func newWriter[T any](c WriterConfig) *writer[T] {
-	w := &writer[T]{WriterConfig: c, pool: PoolOf[T](), watermark: flow.NoTime}
+	w := &writer[T]{WriterConfig: c, pool: PoolOf[T](), portion: newPortion[T](c.BatchBytes), watermark: flow.NoTime}
 	for _, s := range c.To {
 		w.targets = append(w.targets, target[T]{send: s, watermark: flow.NoTime})
 	}
@@ -143,13 +146,14 @@ func (w *writer[T]) scatter(b *flow.Batch[T]) error {
 		t := &w.targets[w.route[base.KeyGroupOf(h, w.MaxParallelism)]]
 		p := t.pending
 		if p == nil {
-			p = w.pool.Get()
+			p = w.pool.Pool.Get(w.portion.rows)
 			t.pending = p
 		}
 		p.Rows = append(p.Rows, b.Rows[i])
 		p.Times = append(p.Times, b.Times[i])
 		p.Hashes = append(p.Hashes, h)
-		if len(p.Rows) == record.DefaultBatch {
+		if len(p.Rows) >= w.portion.rows {
+			w.portion.learn(p)
 			if err := w.flush(t); err != nil {
 				return err
 			}

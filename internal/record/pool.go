@@ -14,9 +14,11 @@ const DefaultBatch = 1024
 // would hold on to its memory for ever.
 const maxPooled = 16 * DefaultBatch
 
-// Pool recycles batches of rows T. It is safe for concurrent use; the garbage collector may empty it.
+// Pool recycles batches of rows T. It is safe for concurrent use; the garbage collector may empty it. Batches with room for
+// less than DefaultBatch rows are kept by themselves: where memory is short most are such, and those that are larger would
+// come to be used for all.
 type Pool[T any] struct {
-	free sync.Pool
+	free, small sync.Pool
 	// pointerFree is set when rows hold nothing that could be freed.
 	pointerFree bool
 }
@@ -26,7 +28,7 @@ func NewPool[T any]() *Pool[T] { return &Pool[T]{pointerFree: LayoutOf[T]().Poin
 
 // Get returns an empty batch with room for the given number of rows and their times. The caller owns it.
 func (p *Pool[T]) Get(capacity int) *flow.Batch[T] {
-	b, ok := p.free.Get().(*flow.Batch[T])
+	b, ok := p.of(capacity).Get().(*flow.Batch[T])
 	if !ok {
 		b = new(flow.Batch[T])
 	}
@@ -45,5 +47,13 @@ func (p *Pool[T]) Put(b *flow.Batch[T]) {
 		b.Rows = b.Rows[:0]
 	}
 	b.Reset()
-	p.free.Put(b)
+	p.of(cap(b.Rows)).Put(b)
+}
+
+// of is where batches with such room are.
+func (p *Pool[T]) of(capacity int) *sync.Pool {
+	if capacity < DefaultBatch {
+		return &p.small
+	}
+	return &p.free
 }

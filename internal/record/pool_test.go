@@ -73,3 +73,15 @@ func TestPoolIsSafeForConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestSmallBatchesAreKeptByThemselves(t *testing.T) {
+	p := NewPool[int64]()
+	for range 100 {
+		p.Put(p.Get(DefaultBatch))
+		b := p.Get(DefaultBatch / 8)
+		if cap(b.Rows) >= DefaultBatch {
+			t.Fatalf("a batch for %d rows has room for %d", DefaultBatch/8, cap(b.Rows))
+		}
+		p.Put(b)
+	}
+}

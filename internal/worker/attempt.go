@@ -37,9 +37,11 @@ type Config struct {
 	Restore *checkpoint.Manifest
 	Budget  *keyed.Budget
 	// Credit is the number of batches that a channel holds, FlushAfter how long a row may wait for company.
-	Credit     int
-	FlushAfter time.Duration
-	Listener   Listener
+	Credit int
+	// ChannelBytes is what all rows in channels that lead from each subtask to each may take; zero for as much as comes.
+	ChannelBytes int64
+	FlushAfter   time.Duration
+	Listener     Listener
 }
 
 // Listener hears from an attempt. Its methods may be called from any goroutine and must not block.

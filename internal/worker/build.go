@@ -101,6 +101,23 @@ func channelsOf(e plan.Edge) int {
 	return e.From.Parallelism
 }
 
+// batchBytes is what a batch in a channel of a shuffle may take: each channel holds as many as its credit, its sender fills
+// one, and its receiver goes through one. Zero is for as much as comes.
+func (a *Attempt) batchBytes() int64 {
+	channels := 0
+	for _, c := range a.Plan.Chains {
+		for _, e := range c.Head().Inputs {
+			if e.Exchange == operator.Hash {
+				channels += channelsOf(e) * c.Parallelism
+			}
+		}
+	}
+	if channels == 0 || a.ChannelBytes == 0 {
+		return 0
+	}
+	return max(1, a.ChannelBytes/int64(channels*(a.Credit+2)))
+}
+
 // assignments deals the checkpoint out to the subtasks of each node, by node and subtask.
 func (a *Attempt) assignments() [][]*operator.Restored {
 	all := make([][]*operator.Restored, len(a.Plan.Nodes()))
@@ -266,7 +283,7 @@ func (b *builder) writerConfig(consumer *plan.Node, input int) operator.WriterCo
 	gates := b.gates[b.Plan.ByNode[consumer.ID].ID]
 	c := operator.WriterConfig{
 		Context: b.ctx, Exchange: e.Exchange, Hasher: e.Hasher, MaxParallelism: b.Plan.MaxParallelism,
-		FlushAfter: b.FlushAfter, Urgency: b.urgency,
+		BatchBytes: b.batchBytes(), FlushAfter: b.FlushAfter, Urgency: b.urgency,
 		Blocked: func(d time.Duration) { b.times.Blocked.Add(int64(d)) },
 	}
 	if e.Exchange == operator.Forward {

@@ -84,7 +84,8 @@ func Run(ctx context.Context, o Options, progress io.Writer) (r Report, err erro
 	begin := time.Now()
 	result, err := job.Run(ctx, aquifer.RunOptions{
 		State: o.Place, Parallelism: o.Subtasks, Memory: o.Memory, CheckpointInterval: o.Interval, Restarts: -1,
-		OnEvent: func(e aquifer.Event) { tell(progress, e) },
+		UnalignedAfter: o.Interval, // twice the capacity fills all channels, and these hold what takes minutes
+		OnEvent:        func(e aquifer.Event) { tell(progress, e) },
 	})
 	r = reportOf(o, result)
 	r.GapS = sink.Longest().Seconds()

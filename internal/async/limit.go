@@ -3,20 +3,26 @@ package async
 const (
 	firstBound = 1024
 	mostBound  = 65536
+	// leastBound is where a limit starts however many share the process; together they start at twice firstBound.
+	leastBound = 64
 )
 
-// Limit bounds the records in flight, by number and by bytes. The number adapts: it starts at 1,024 records and
-// doubles, up to 65,536, as long as it is reached while records wait for reads, but once for as many records as it
-// lets in: then what is in flight shows what the last change has done. The bytes are those of the records and of the
+// Limit bounds the records in flight, by number and by bytes. The number adapts: it starts at 1,024 records, or fewer if
+// many limits share a process, and doubles, up to 65,536, as long as it is reached while records wait for reads, but once
+// for as many records as it lets in: then what is in flight shows what the last change has done. It does not where reads
+// queue up already, for readers: there more records in flight wait for longer, and so do barriers for them. If they do
+// twice in a row it goes back, though not below where it started. The bytes are those of the records and of the
 // state that they bring, and follow the memory that there is for them. It is for one goroutine. Derived records do not
 // ask it; they count for those that do.
 type Limit struct {
 	bound    int
 	fixed    bool
+	first    int  // zero before anything has been seen
+	crowded  bool // when last looked at
 	maxBytes int64
 	bytes    int64
 	reached  bool
-	changed  uint64 // how many records had ended when the bound changed last
+	looked   uint64 // how many records had ended when the bound was looked at last
 }
 
 // NewLimit returns a limit that adapts, or, for more than zero records, one whose number stays.
@@ -53,17 +59,33 @@ func (l *Limit) Bound() int { return l.bound }
 type Seen struct {
 	Ended    uint64 // records, ever
 	Reading  int    // reads that records wait for
+	Crowded  bool   // whether reads queue up
+	Sharers  int64  // limits in the process
 	MaxBytes int64  // that may be in flight; zero for no bound
 }
 
 // Observe adapts the limit. Call it every so often.
 func (l *Limit) Observe(s Seen) {
 	l.maxBytes = s.MaxBytes
-	if l.fixed || s.Ended-l.changed < uint64(l.bound) {
+	if l.fixed {
 		return
 	}
-	if l.reached && s.Reading > 0 && l.bound < mostBound {
-		l.bound, l.changed = 2*l.bound, s.Ended
+	if l.first == 0 {
+		l.first = int(min(firstBound, max(leastBound, 2*firstBound/max(1, s.Sharers))))
+		l.bound = l.first
 	}
-	l.reached = false
+	if s.Ended-l.looked >= uint64(l.bound) {
+		l.look(s)
+	}
+}
+
+// look changes the bound when as many records have ended as it lets in.
+func (l *Limit) look(s Seen) {
+	switch {
+	case s.Crowded && l.crowded && l.bound > l.first:
+		l.bound /= 2
+	case !s.Crowded && l.reached && s.Reading > 0 && l.bound < mostBound:
+		l.bound *= 2
+	}
+	l.looked, l.crowded, l.reached = s.Ended, s.Crowded, false
 }

@@ -23,9 +23,12 @@ type trial struct {
 	ended uint64
 }
 
-func (l *trial) after(reading int) {
+func (l *trial) after(reading int) { l.saw(Seen{Reading: reading}) }
+
+func (l *trial) saw(s Seen) {
 	l.ended += uint64(l.Bound())
-	l.Observe(Seen{Ended: l.ended, Reading: reading})
+	s.Ended = l.ended
+	l.Observe(s)
 }
 
 func TestALimitGrowsWhileItIsReachedAndRecordsRead(t *testing.T) {
@@ -65,6 +68,33 @@ func TestALimitGrowsOnceForAllThatItLetsIn(t *testing.T) {
 	}
 	l.Observe(Seen{Ended: 1024, Reading: 1})
 	wantBound(t, l, 2048)
+}
+
+func TestLimitsThatShareAProcessBeginWithLess(t *testing.T) {
+	for sharers, want := range map[int64]int{0: 1024, 1: 1024, 2: 1024, 4: 512, 32: 64, 1000: 64} {
+		l := NewLimit(0)
+		l.Observe(Seen{Sharers: sharers})
+		wantBound(t, l, want)
+	}
+}
+
+func TestALimitDoesNotGrowWhereReadsQueueUpAndGoesBackIfTheyGoOn(t *testing.T) {
+	l := trial{Limit: NewLimit(0)}
+	for range 3 {
+		fill(l.Limit, 0)
+		l.after(1)
+	}
+	wantBound(t, l.Limit, 8192)
+	crowded := Seen{Reading: 1, Crowded: true}
+	for i, want := range []int{8192, 4096, 2048, 1024, 1024} { // once may be by chance
+		l.saw(crowded)
+		if l.Bound() != want {
+			t.Fatalf("the bound is %d after reads have queued up for %d times, want %d", l.Bound(), i+1, want)
+		}
+	}
+	fill(l.Limit, 0)
+	l.after(1)
+	wantBound(t, l.Limit, 2048)
 }
 
 func TestALimitOfTheUserStays(t *testing.T) {

@@ -44,6 +44,14 @@ func (b *Budget) Limit() int64 {
 // Limited reports whether stores may have to forget something.
 func (b *Budget) Limited() bool { return b != nil && b.limited }
 
+// Sharers is the number of stores.
+func (b *Budget) Sharers() int64 {
+	if b == nil {
+		return 0
+	}
+	return b.stores.Load()
+}
+
 // Spent reports whether there is no room for more.
 func (b *Budget) Spent() bool { return b.Limited() && b.used.Load() >= b.limit.Load() }
 

@@ -55,6 +55,9 @@ func (r *readers) weight(bytes int64) int64 {
 	return min(((1+bytes/ReaderBytes)*r.most+allowed-1)/allowed, r.most)
 }
 
+// Crowded reports whether reads wait for their turn: more of them would wait for longer.
+func (r *Resources) Crowded() bool { return r.readers.waiting.Load() > 0 }
+
 // tryTake takes slots for a reader, if they are free.
 func (r *readers) tryTake(a *asked) bool {
 	n := r.weight(r.each.Load())

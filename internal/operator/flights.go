@@ -29,8 +29,11 @@ func (f *flights) full() bool {
 }
 
 // adapt adapts the limit to what has been seen.
-func (f *flights) adapt(b *keyed.Budget) {
-	f.limit.Observe(async.Seen{Ended: f.flight.Ended(), Reading: f.arrivals.under, MaxBytes: b.FlightShare()})
+func (f *flights) adapt(env *Env) {
+	f.limit.Observe(async.Seen{
+		Ended: f.flight.Ended(), Reading: f.arrivals.under, Crowded: env.Crowded != nil && env.Crowded(),
+		Sharers: env.Budget.Sharers(), MaxBytes: env.Budget.FlightShare(),
+	})
 }
 
 // begins counts a grouped read that begins before its rows.

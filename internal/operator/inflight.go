@@ -170,7 +170,7 @@ func (p *Process[K, In, Out]) run() error {
 		}
 	}
 	p.look()
-	p.adapt(p.env.Budget)
+	p.adapt(p.env)
 	p.state.below.stall(p.Full())
 	p.tell(p.env.Stats)
 	return p.send()

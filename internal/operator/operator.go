@@ -142,6 +142,8 @@ type Env struct {
 	Budget *keyed.Budget
 	// Below is where keyed state is that is not in memory; nil for an operator without.
 	Below keyed.Below
+	// Crowded reports whether reads from there wait for others; nil for never.
+	Crowded func() bool
 	// Expired are table keys of what may have expired; nil for an operator without state that does.
 	Expired <-chan [][]byte
 	// WriteOut writes a snapshot that is no part of a checkpoint, taken when changes take MaxDirty bytes or when Barrier,

@@ -75,7 +75,7 @@ func (w *windowing[K, T, A, R]) run() error {
 			return err
 		}
 	}
-	w.adapt(w.env.Budget)
+	w.adapt(w.env)
 	w.state.below.stall(w.Full())
 	w.tell(w.env.Stats)
 	return w.send()

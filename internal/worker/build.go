@@ -334,7 +334,7 @@ func (b *builder) keyed(n *plan.Node, env *operator.Env, told *OperatorStats) er
 		return err
 	}
 	told.shard = s
-	env.Below, env.MaxDirty, env.Barrier = s, b.MaxDirty, b.nextBarrier
+	env.Below, env.Crowded, env.MaxDirty, env.Barrier = s, b.Resources.Crowded, b.MaxDirty, b.nextBarrier
 	states, ttl, err := n.Keyed.Expiring()
 	if err != nil {
 		return err

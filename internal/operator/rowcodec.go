@@ -36,7 +36,7 @@ func rowCodecOf[T any]() (*RowCodec, error) {
 			if err != nil {
 				return nil, err
 			}
-			return func(src []byte) (any, error) { return readRows(src, decode, pool.Get()) }, nil
+			return func(src []byte) (any, error) { return readRows(src, decode, pool.Pool.Get(0)) }, nil
 		},
 	}, nil
 }
@@ -91,8 +91,7 @@ func selectRows[T any](b *flow.Batch[T], hash func(*flow.Batch[T]), keep func(ha
 	return b
 }
 
-func copyRows[T any](pool Pool[T], b *flow.Batch[T]) *flow.Batch[T] {
-	c := pool.Get()
+func copyRows[T any](c, b *flow.Batch[T]) *flow.Batch[T] {
 	c.Rows = append(c.Rows, b.Rows...)
 	c.Times = append(c.Times, b.Times...)
 	c.Hashes = append(c.Hashes, b.Hashes...)

@@ -48,7 +48,10 @@ func RowTypeOf[T any]() RowType {
 		},
 		Fan:    fan[T],
 		Writer: func(c WriterConfig) Output { return newWriter[T](c) },
-		Copy:   func(batch any) any { return copyRows(pool, batch.(*flow.Batch[T])) },
+		Copy: func(batch any) any { // with no room for more: there may be a great many
+			b := batch.(*flow.Batch[T])
+			return copyRows(pool.Pool.Get(len(b.Rows)), b)
+		},
 		Bytes:  func(batch any) int64 { return weight.of(batch.(*flow.Batch[T]), 0) },
 		Select: selector[T],
 		Codec:  rowCodecOf[T],

@@ -110,7 +110,7 @@ func (w *writer[T]) Batch(b *flow.Batch[T]) error {
 // spread passes the batch to all targets.
 func (w *writer[T]) spread(b *flow.Batch[T]) error {
 	for i := 1; i < len(w.targets); i++ {
-		if _, err := w.pass(copyRows(w.pool, b), &w.targets[i]); err != nil {
+		if _, err := w.pass(copyRows(w.pool.Get(), b), &w.targets[i]); err != nil {
 			return err
 		}
 	}

@@ -39,7 +39,9 @@ func must(t *testing.T, err error) {
 func surge(t *testing.T, o Options, env []string) (r Report) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "surge")
-	out, err := exec.Command("go", "build", "-o", program, "./surge").CombinedOutput()
+	build := exec.Command("go", "build", "-o", program, "./surge")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as Aquifer itself is built
+	out, err := build.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

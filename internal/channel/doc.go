@@ -10,6 +10,8 @@
 //   - What one sender sent arrives in the order of sending.
 //   - A sender holds at most its credit of undelivered messages in the gate and then blocks: that is the
 //     whole of backpressure. Only who hurries because of a barrier that overtakes is not held up.
+//   - Batches for a receiver that is slower than its senders are told to be smaller, so that full channels hold what it
+//     takes in about a second. A batch may always have a row.
 //   - A channel whose barrier has arrived delivers nothing before the barrier of every other channel has;
 //     then the barrier is delivered once. So what the subtask saw before a barrier is, on each channel,
 //     exactly what was sent before it. Barriers of different checkpoints are an error, and never taken for one.

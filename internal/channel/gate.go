@@ -38,6 +38,7 @@ type Gate struct {
 	urgency Urgency
 
 	mu      sync.Mutex
+	debloat debloater
 	queues  []queue
 	capture *Captured // that is not complete, or nil
 	wrong   error     // found by a sender
@@ -88,6 +89,7 @@ func NewGate(origins []Origin, credit int, rows Rows) *Gate {
 		state:   make([]Line, channels),
 		current: progress{watermark: flow.NoTime},
 	}
+	g.debloat.start(channels * credit)
 	for i, o := range origins {
 		g.queues[i] = newQueue(credit, o.Aligns)
 		g.state[i] = Line{Channel: i, Input: o.Input, Subtask: o.Subtask, Watermark: flow.NoTime}
@@ -249,11 +251,15 @@ func (g *Gate) take() (int, Message, bool) {
 		}
 		m := q.pop()
 		q.blocked = m.Barrier != nil
+		if b, ok := m.Batch.(interface{ Len() int }); ok {
+			g.debloat.take(b.Len(), time.Now())
+		}
 		if q.n == g.credit/2 {
 			signal(q.space) // not sooner: to wake a sender for every message costs more than the message
 		}
 		return i, m, true
 	}
+	g.debloat.empty()
 	return 0, Message{}, false
 }
 
@@ -376,6 +382,10 @@ type Sender struct {
 	number int
 	queue  *queue
 }
+
+// Portion is how many rows a batch may have if the receiver is not to be given more than it can take for a while. It
+// changes, and is at least one.
+func (s *Sender) Portion() int { return int(s.gate.debloat.most.Load()) }
 
 // Send hands the message over, waiting for credit, at most until hurry: then it goes without. It returns the context's
 // cause if that ends first; the message is then still the caller's.

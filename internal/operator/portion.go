@@ -7,8 +7,8 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/record"
 )
 
-// portion is how many rows a batch has that is filled for one of several subtasks. Where memory is bounded all channels
-// together keep to a part of it: n subtasks send to n others by n² of them, and each holds some batches.
+// portion is how many rows a batch may take where memory is bounded: all channels together keep to a part of it. n
+// subtasks send to n others by n² of them, and each holds some batches.
 type portion[T any] struct {
 	bytes  int64 // that a batch may take; zero for no bound
 	rows   int

@@ -6,7 +6,6 @@ import (
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/channel"
-	"github.com/aquifer-stream/aquifer/internal/record"
 )
 
 // scattered sends a row so often to two subtasks, in batches of at most so many bytes, and returns how many rows the
@@ -35,12 +34,15 @@ func scattered[T any](t *testing.T, row T, times int, bytes int64, key func(*T) 
 	return sizes
 }
 
+// first is how many rows a batch may have before anything is known of its receiver.
+var first = channel.NewGate(make([]channel.Origin, 1), 1, channel.Rows{}).Sender(0).Portion()
+
 func TestBatchesForOneOfManySubtasksAreFullWithTheBytesThatTheyMayTake(t *testing.T) {
 	same := func(*int64) int { return 7 }
 	for bytes, want := range map[int64]int{
-		0: record.DefaultBatch, 1 << 20: record.DefaultBatch, 100 * (8 + besides): 100, 1: leastPortion,
+		0: first, 1 << 20: first, 100 * (8 + besides): 100, 1: leastPortion,
 	} {
-		for _, rows := range scattered(t, int64(3), 3*record.DefaultBatch, bytes, same) {
+		for _, rows := range scattered(t, int64(3), 3*1024, bytes, same) {
 			if rows != want {
 				t.Errorf("a batch of %d bytes has %d rows, want %d", bytes, rows, want)
 			}
@@ -50,14 +52,14 @@ func TestBatchesForOneOfManySubtasksAreFullWithTheBytesThatTheyMayTake(t *testin
 
 func TestBatchesHaveFewerRowsWhenTheseAreLong(t *testing.T) {
 	long := strings.Repeat("x", 2000)
-	sizes := scattered(t, long, 4*record.DefaultBatch, 200_000, func(*string) int { return 7 })
+	sizes := scattered(t, long, 4*1024, 200_000, func(*string) int { return 7 })
 	for i, rows := range sizes[1:] {
 		if bytes := rows * (len(long) + 16 + besides); bytes > 200_000 || bytes < 150_000 {
 			t.Fatalf("batch %d has %d rows, %d bytes", i+1, rows, bytes)
 		}
 	}
-	for _, rows := range scattered(t, long, 2*record.DefaultBatch, 0, func(*string) int { return 7 }) {
-		if rows != record.DefaultBatch {
+	for _, rows := range scattered(t, long, 2*1024, 0, func(*string) int { return 7 }) {
+		if rows != first {
 			t.Errorf("without a bound a batch has %d rows", rows)
 		}
 	}

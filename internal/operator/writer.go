@@ -64,6 +64,7 @@ type writer[T any] struct {
 type target[T any] struct {
 	send      *channel.Sender
 	pending   *flow.Batch[T]
+	room      int   // rows that pending may have
 	watermark int64 // the newest that was sent
 }
 
@@ -146,13 +147,14 @@ func (w *writer[T]) scatter(b *flow.Batch[T]) error {
 		t := &w.targets[w.route[base.KeyGroupOf(h, w.MaxParallelism)]]
 		p := t.pending
 		if p == nil {
-			p = w.pool.Pool.Get(w.portion.rows)
+			t.room = min(w.portion.rows, t.send.Portion())
+			p = w.pool.Pool.Get(t.room)
 			t.pending = p
 		}
 		p.Rows = append(p.Rows, b.Rows[i])
 		p.Times = append(p.Times, b.Times[i])
 		p.Hashes = append(p.Hashes, h)
-		if len(p.Rows) >= w.portion.rows {
+		if len(p.Rows) >= t.room {
 			w.portion.learn(p)
 			if err := w.flush(t); err != nil {
 				return err

@@ -236,6 +236,49 @@ func ExampleProcessBroadcast() {
 	// order 1 is above 20
 }
 
+// ceiling emits the orders that are above what a rule allows. It needs nothing of their keys.
+type ceiling struct{ rules state.Broadcast[string, Rule] }
+
+func (c *ceiling) Open(scope *state.Scope) (err error) {
+	c.rules, err = state.NewBroadcast[string, Rule](scope, "rules")
+	return err
+}
+
+func (c *ceiling) ProcessBroadcast(ctx *aquifer.BroadcastContext, r *Rule, out aquifer.Collector[string]) error {
+	out.Emit(fmt.Sprintf("the limit is %d", r.Above))
+	return c.rules.Set(ctx, "orders", *r)
+}
+
+func (c *ceiling) Process(_ *aquifer.Context, o *Order, out aquifer.Collector[string]) error {
+	if rule, ok := c.rules.Get("orders"); ok && o.Amount > rule.Above {
+		out.Emit(fmt.Sprintf("order %d is above %d", o.ID, rule.Above))
+	}
+	return nil
+}
+
+// A function that gets orders of any key, and all rules. Which of both comes first is not said here: only what there is
+// without orders is sure.
+func ExampleProcessUnkeyedBroadcast() {
+	dir, err := written(map[string]string{"orders.ndjson": "", "rules.ndjson": `{"Above": 20}`})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+
+	job := aquifer.NewJob("ceiling")
+	orders := aquifer.From(job, "orders", file.NDJSON[Order](filepath.Join(dir, "orders.ndjson")))
+	rules := aquifer.From(job, "rules", file.NDJSON[Rule](filepath.Join(dir, "rules.ndjson")))
+	found := aquifer.ProcessUnkeyedBroadcast(orders, aquifer.Broadcast(rules), "ceiling",
+		func() aquifer.UnkeyedBroadcastFunc[Order, Rule, string] { return &ceiling{} })
+	aquifer.To(found, "out", print.To(os.Stdout, func(dst []byte, s *string) []byte { return append(dst, *s...) }))
+	if _, err := job.Run(context.Background(), aquifer.RunOptions{Parallelism: 1}); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// the limit is 20
+}
+
 // A row for each pair of an order and a payment.
 func ExampleJoin() {
 	dir, err := written(map[string]string{

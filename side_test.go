@@ -1,7 +1,6 @@
 package aquifer
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -144,7 +143,10 @@ func (g *gossip) OnTimer(*Context, Timer, Collector[string]) error { return nil 
 // quiet is a gossip without keys.
 type quiet struct{ *gossip }
 
-func (q quiet) Open(context.Context) error { return nil }
+func (q quiet) ProcessBroadcast(ctx *BroadcastContext, n *int64, _ Collector[string]) error {
+	return q.told.Emit(ctx, fmt.Sprint("everyone ", *n, " at ", ctx.Time))
+}
+
 func (q quiet) Process(ctx *Context, n *int64, out Collector[string]) error {
 	return q.gossip.Process(ctx, n, out)
 }
@@ -166,6 +168,12 @@ func TestFunctionsOfAllKindsHaveSideOutputs(t *testing.T) {
 			return ProcessBroadcast(in, Broadcast(in.Stream), "tell", func() BroadcastFunc[int64, int64, string] {
 				return &gossip{told: told}
 			}, SideOutput(told))
+		},
+		"everyone 0 at 0, everyone 1 at 1, row 0 at 0, row 1 at 1": func(
+			in KeyedStream[int64, int64], told *Side[string],
+		) Stream[string] {
+			return ProcessUnkeyedBroadcast(in.Stream, Broadcast(in.Stream), "tell",
+				func() UnkeyedBroadcastFunc[int64, int64, string] { return quiet{&gossip{told: told}} }, SideOutput(told))
 		},
 	} {
 		job, told, sink := NewJob("gossip"), NewSide[string]("told"), newCollected[string]()

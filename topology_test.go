@@ -252,6 +252,7 @@ var topologies = map[string]topology{
 	"one stream, two ways":   {build: twoWays, sources: 1, copies: 2},
 	"mixed exchanges":        {build: mixed, sources: 2, copies: 1},
 	"broadcast":              {build: announced, sources: 1, copies: 1, more: announcements},
+	"broadcast without keys": {build: announcedToAll, sources: 1, copies: 1, more: announcedOnce},
 	"two inputs":             {build: twoInputs, sources: 2, copies: 1, more: meetings},
 	"an outside service":     {build: consults, sources: 2, copies: 1},
 	"windows beside a union": {build: besides, sources: 2, copies: 1, more: windowRows, timed: true},
@@ -438,6 +439,71 @@ func announcements(s *shape) (all []int64) {
 	}
 	return all
 }
+
+// hearer passes numbers on, and hears rows that every subtask gets: it says when it has heard all.
+type hearer struct {
+	shape *shape
+	heard state.Broadcast[int64, int64] // by key: how many rows
+}
+
+func (h *hearer) Open(s *state.Scope) (err error) {
+	h.heard, err = state.NewBroadcast[int64, int64](s, "heard")
+	return err
+}
+
+func (h *hearer) Process(_ *Context, n *int64, out Collector[int64]) error {
+	out.Emit(*n)
+	return ask(h.shape.step)
+}
+
+func (h *hearer) ProcessBroadcast(ctx *BroadcastContext, p *passed, out Collector[int64]) error {
+	if err := ask(h.shape.touch); err != nil {
+		return err
+	}
+	if want, _ := h.heard.Get(p.Key); p.Place != want {
+		return h.shape.disorder("row %d of key %d is announced when row %d should", p.Place, p.Key, want)
+	}
+	err := h.heard.Set(ctx, p.Key, p.Place+1)
+	var all int64
+	for _, n := range h.heard.All() {
+		all += n
+	}
+	if all == 2*h.shape.source.end {
+		out.Emit(windowRow(0, 0, all))
+	}
+	return err
+}
+
+// once passes each number on once.
+type once struct{ passed state.Value[bool] }
+
+func (o *once) Open(s *state.Scope) (err error) {
+	o.passed, err = state.NewValue[bool](s, "passed")
+	return err
+}
+
+func (o *once) Process(ctx *Context, n *int64, out Collector[int64]) error {
+	_, passed, err := o.passed.Get(ctx)
+	if err != nil || passed {
+		return err
+	}
+	out.Emit(*n)
+	return o.passed.Set(ctx, true)
+}
+
+// announcedToAll has a function without keys whose subtasks all get the rows of another. What each of them says when it
+// has heard all comes out once.
+func announcedToAll(s *shape, job *Job) {
+	all := s.give(s.from(job, 1, Parallelism(s.parallelism+1)), "give-1", true, Parallelism(s.parallelism+1))
+	given := Map(s.give(s.from(job, 0), "give-0", true), number)
+	told := ProcessUnkeyedBroadcast(given, Broadcast(all), "hear", func() UnkeyedBroadcastFunc[int64, passed, int64] {
+		return &hearer{shape: s}
+	})
+	s.show(Process(KeyBy(told, identity), "once", func() ProcessFunc[int64, int64] { return &once{} }))
+}
+
+// announcedOnce is what subtasks say that have heard of each number and of a timer of each.
+func announcedOnce(s *shape) []int64 { return []int64{windowRow(0, 0, 2*s.source.end)} }
 
 // consults has functions that wait for an outside service, in order and as it answers, on both sides of an exchange.
 func consults(s *shape, job *Job) {

@@ -20,9 +20,7 @@ func PlanBroadcast[K comparable, In, B, Out any](name string, newFunc func() Bro
 // them are done, as watermarks do.
 type ProcessBroadcast[K comparable, In, B, Out any] struct {
 	*Process[K, In, Out]
-	fn  BroadcastFunc[In, B, Out]
-	ctx *flow.BroadcastContext
-	all Pool[B]
+	told announcing[B, Out]
 }
 
 // NewProcessBroadcast returns the operator that applies fn.
@@ -33,7 +31,7 @@ func NewProcessBroadcast[K comparable, In, B, Out any](
 	if err != nil {
 		return nil, err
 	}
-	return &ProcessBroadcast[K, In, B, Out]{p, fn, flow.NewBroadcastContext(env.Context, sides(env.Sides)), PoolOf[B]()}, nil
+	return &ProcessBroadcast[K, In, B, Out]{p, newAnnouncing[B, Out](env, fn)}, nil
 }
 
 // Open declares the function's state and restores it.
@@ -71,17 +69,7 @@ func (s broadcastOf[K, In, B, Out]) Batch(b *flow.Batch[B]) error {
 }
 
 // take calls the function for each row.
-func (p *ProcessBroadcast[K, In, B, Out]) take(b *flow.Batch[B]) (err error) {
-	defer p.env.rescue(&err, func() (any, int64) { return nil, p.ctx.Time })
-	defer p.ctx.Leave()
+func (p *ProcessBroadcast[K, In, B, Out]) take(b *flow.Batch[B]) error {
 	p.rowsIn += len(b.Rows)
-	out := flow.NewCollector(p.rows, &p.ctx.Time)
-	for i := range b.Rows {
-		p.ctx.Enter(b.Times[i], p.last)
-		if err := p.fn.ProcessBroadcast(p.ctx, &b.Rows[i], out); err != nil {
-			return p.env.userError(err, nil, p.ctx.Time)
-		}
-	}
-	p.all.Put(b)
-	return nil
+	return p.told.take(b, p.last, p.rows)
 }

@@ -8,8 +8,10 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 )
 
-// Planned is what is known of an operator's keyed state before it runs.
+// Planned is what is known of an operator's state before it runs.
 type Planned struct {
+	// Unkeyed is set when all of it is broadcast state: there are no keys, and no tables.
+	Unkeyed bool
 	// Describe returns the schema of the key and the states that the operator declares.
 	Describe func() (key string, states []checkpoint.State, err error)
 	// Expiring are the states with a time-to-live, and the least of these; zero if there are none.

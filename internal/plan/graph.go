@@ -48,12 +48,15 @@ type Node struct {
 	// Flies is set for operators that leave rows in flight to any checkpoint: each begins a task, and its rows must be such
 	// as can be written.
 	Flies bool
-	// Keyed is set for operators with keyed state.
+	// Keyed is set for operators with state of keys, or with broadcast state.
 	Keyed *operator.Planned
 	// Source and Sink are set for operators that begin or end streams.
 	Source *Source
 	Sink   *Sink
 }
+
+// InTables says that the operator has state of keys, which is kept in tables, and for which rows may wait.
+func (n *Node) InTables() bool { return n.Keyed != nil && !n.Keyed.Unkeyed }
 
 // Source is the part of a source that does not depend on its rows.
 type Source struct {

@@ -207,13 +207,13 @@ func checkFlight(g *Graph) (mistakes []error) {
 		}
 		if n.Flies && n.InFlight > 0 {
 			add("operator %q: its rows in flight are bounded by AsyncCapacity: leave out InFlight", n.Name)
-		} else if n.Keyed == nil && n.InFlight > 0 {
+		} else if !n.InTables() && n.InFlight > 0 {
 			add("operator %q has no keyed state, so no row of it is ever in flight: leave out InFlight", n.Name)
 		}
-		if n.Keyed == nil && n.Relaxed {
+		if !n.InTables() && n.Relaxed {
 			add("operator %q has no keyed state, so no watermark of it ever waits: leave out RelaxedWatermarks", n.Name)
 		}
-		if n.Keyed == nil && n.FirstAccess {
+		if !n.InTables() && n.FirstAccess {
 			add("operator %q has no keyed state, so no row of it ever waits: leave out FirstAccessOrder", n.Name)
 		}
 	}

@@ -260,6 +260,10 @@ var mistakes = []struct {
 		`side output "late" is given to two operators: make one for each`},
 	{"rows in flight without keyed state", line(func(g *Graph) { g.Nodes[1].InFlight = 1 }), twoOf,
 		`operator "map" has no keyed state, so no row of it is ever in flight: leave out InFlight`},
+	{"rows in flight with broadcast state alone", line(func(g *Graph) {
+		g.Nodes[1].InFlight, g.Nodes[1].Keyed = 1, declaring(nil)
+		g.Nodes[1].Keyed.Unkeyed = true
+	}), twoOf, `operator "map" has no keyed state, so no row of it is ever in flight: leave out InFlight`},
 	{"relaxed without keyed state", line(func(g *Graph) { g.Nodes[1].Relaxed = true }), twoOf,
 		`operator "map" has no keyed state, so no watermark of it ever waits: leave out RelaxedWatermarks`},
 	{"rows in flight of an outside service", line(func(g *Graph) {

@@ -319,7 +319,7 @@ func (b *builder) env(n *plan.Node) (*operator.Env, error) {
 	if n.Source != nil {
 		env.Splits = b.pools[n.ID]
 	}
-	if n.Keyed != nil {
+	if n.InTables() {
 		if err := b.keyed(n, env, told); err != nil {
 			return nil, err
 		}

@@ -43,7 +43,7 @@ func (a *Attempt) Metrics() []metric.Sample {
 	for _, s := range a.stats {
 		into := samples{{Name: "operator", Value: s.Node.UID}, {Name: "subtask", Value: strconv.Itoa(s.Subtask)}}
 		all = into.rows(all, s)
-		if s.Node.Keyed != nil {
+		if s.Node.InTables() {
 			all = into.inFlight(into.state(all, s), s)
 		}
 		if s.Node.Flies {

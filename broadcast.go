@@ -41,8 +41,8 @@ type BroadcastFunc[In, B, Out any] interface {
 }
 
 // UnkeyedBroadcastFunc is an [UnkeyedFunc] that also gets the rows of a broadcast stream. What they change is broadcast
-// state, the only state that it may declare, which all records may read. Records of the two streams come in no particular
-// order; what [BroadcastFunc] says of order and event time of the broadcast stream holds.
+// state, the only state that it may declare, which all records may read. Records of the two streams come in no
+// particular order; what [BroadcastFunc] says of order and event time of the broadcast stream holds.
 //
 // It may also implement Close() error, which is called when the subtask ends.
 type UnkeyedBroadcastFunc[In, B, Out any] interface {

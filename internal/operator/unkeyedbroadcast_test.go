@@ -49,7 +49,9 @@ func (s *board) ProcessBroadcast(ctx *flow.BroadcastContext, p *price, out flow.
 func (s *board) Close() error { s.closed = true; return nil }
 
 // newBoard is a subtask of the function, and what it has told.
-func newBoard(t *testing.T, fn *board, subtask int, r *Restored) (*UnkeyedBroadcast[string, price, string], *stage[string]) {
+func newBoard(
+	t *testing.T, fn *board, subtask int, r *Restored,
+) (*UnkeyedBroadcast[string, price, string], *stage[string]) {
 	t.Helper()
 	out := &stage[string]{}
 	env := &Env{
@@ -72,7 +74,8 @@ func inquires(u TwoSided, items ...string) error {
 
 func TestRowsWithoutKeysFindWhatWasBroadcastBeforeThem(t *testing.T) {
 	u, out := newBoard(t, &board{}, 0, nil)
-	must(t, errors.Join(inquires(u, "tea"), u.Watermark(7), hears(u, price{"tea", 3}, price{"milk", 1}), inquires(u, "milk", "tea")))
+	must(t, errors.Join(inquires(u, "tea"), u.Watermark(7), hears(u, price{"tea", 3}, price{"milk", 1}),
+		inquires(u, "milk", "tea")))
 	want := "tea 0 false@1, w7, tea at 3 from 1 on, by 7@1, milk at 1 from 2 on, by 7@2, milk 1 true@1, tea 3 true@2"
 	if got := strings.Join(out.seen, ", "); got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -136,7 +139,8 @@ func (c *careless) Open(scope *state.Scope) error {
 }
 
 func TestAFunctionWithoutKeysMayNotHaveStateOfThem(t *testing.T) {
-	_, _, err := PlanUnkeyedBroadcast("board", func() UnkeyedBroadcastFunc[string, price, string] { return &careless{} }).Describe()
+	fn := func() UnkeyedBroadcastFunc[string, price, string] { return &careless{} }
+	_, _, err := PlanUnkeyedBroadcast("board", fn).Describe()
 	mustSay(t, err, `operator "board" declares the state "sold", a value of each key, and has no keys: `+
 		"use broadcast state, or ProcessBroadcast behind KeyBy")
 }

@@ -204,6 +204,14 @@ func (s *Store[K]) arrived(slots []Slot, err error) {
 // Coming reports whether a slot's state is being read.
 func (s *Store[K]) Coming(slot Slot) bool { return s.dir.marks[slot>>pageBits].coming.has(slot) }
 
+// Unpin says that nobody works with the slots of the last batch any more, but for those that are held. Who goes through
+// many timers between two batches says so now and then, or the keys of all of them stay in memory.
+func (s *Store[K]) Unpin() {
+	if s.dir.makeRoom != nil {
+		s.dir.unpin()
+	}
+}
+
 // Hold keeps a slot where it is, and what it has in memory, until Release.
 func (s *Store[K]) Hold(slot Slot) { s.dir.marks[slot>>pageBits].held.set(slot) }
 

@@ -1,5 +1,7 @@
 package keyed
 
+import "slices"
+
 // marks is what a directory remembers of the slots of a page, to choose those that may go when memory is short.
 type marks struct {
 	used   bitmap // slots that hold keys
@@ -97,6 +99,17 @@ func (s *Store[K]) shed() {
 	if s.Relieve(); s.Budget.Spent() {
 		s.shedding = written
 	}
+}
+
+// Pressed reports whether the store is far beyond the budget, has looked for room in vain, and would have much of it if what
+// has changed were written: a small change, of a timer say, keeps all that its key has.
+func (s *Store[K]) Pressed() bool {
+	limit := s.Budget.Limit()
+	if !s.Budget.Limited() || s.Budget.Used() < limit/8*9 || s.dirtied.entries*s.Each() < limit/16 || !s.heavy() {
+		return false
+	}
+	written := s.clock.written.Load() + 1
+	return slices.ContainsFunc(s.dir.parts, func(p part) bool { return p.stuck == written })
 }
 
 // Relieve frees slots before a snapshot is taken: much of what is in memory is clean then, and is not while the snapshot

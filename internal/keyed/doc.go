@@ -12,7 +12,8 @@
 // snapshot may be taken early, when much has changed, and several may be on their way: each may be written while
 // the store goes on. When the Budget is spent, keys, entries, timers and panes that have not been used for long
 // are evicted: for slots that are to be used again, or, where values take more than their pages, for memory that goes
-// back to the process. A key goes with the few entries that its maps and lists have; timers keep it.
+// back to the process. A key goes with the few entries that its maps and lists have; timers keep it, and where these keep
+// all that takes much memory the latest of them go first.
 //
 // # What is in memory, and what is known
 //
@@ -28,6 +29,7 @@
 //
 // A map that is asked for as a whole comes into memory as a whole if it is not large, some thousand entries or a quarter
 // of a megabyte. Of a larger one the rest is read stretch by stretch and not kept. So is a list.
+//
 // # What is read ahead
 //
 // An Ahead reads while the store is used: keys of a batch (Find, Pane.Seek), and what a record says it will touch (Want,

@@ -18,6 +18,7 @@ type Due struct {
 type duePart struct {
 	gathered
 	part  int
+	most  int   // that are read, but for more of the last one's time
 	after int64 // when it began, all up to this time were in memory
 	last  int64 // time of those that have been read
 	wrong error
@@ -27,7 +28,7 @@ type duePart struct {
 // only the next come: Due is asked again when they have been taken. Who asks ahead of time asks for no more than
 // what fires soon, or else memory may have to give up what comes.
 func (t *Timers) Due(upTo int64) *Due {
-	d := &Due{written: t.core.clock.written.Load()}
+	d, most := &Due{written: t.core.clock.written.Load()}, t.atOnce()
 	for part, read := range t.upTo {
 		if read >= upTo {
 			continue
@@ -37,13 +38,28 @@ func (t *Timers) Due(upTo int64) *Due {
 			start = appendOrdered(nil, read+1)
 		}
 		d.parts = append(d.parts, &duePart{
-			gathered: t.core.gather(part, stateID(t.name), start, nil), part: part, after: read, last: math.MinInt64,
+			gathered: t.core.gather(part, stateID(t.name), start, nil), part: part, most: most,
+			after: read, last: math.MinInt64,
 		})
 	}
 	if len(d.parts) == 0 {
 		return nil
 	}
 	return d
+}
+
+// atOnce is how many timers of a part are read at once: where memory is bounded the state of their keys, which comes with
+// them, is to take a quarter of it at most, if they are like those that are there.
+func (t *Timers) atOnce() int {
+	if !t.core.Budget.Limited() {
+		return timersAtOnce
+	}
+	keys := int64(t.core.keys.Len())
+	if keys < timersAtOnce {
+		return leastTimers // too few to tell
+	}
+	room := t.core.Budget.Limit() / 4 / int64(len(t.upTo))
+	return int(min(timersAtOnce, max(leastTimers, room*keys/max(1, t.core.charged))))
 }
 
 // Known is the time up to which all timers are in memory: to pop those up to it reads nothing, unless their keys are
@@ -74,7 +90,7 @@ func (p *duePart) enough(key []byte) bool {
 		p.wrong = err
 		return true
 	}
-	if len(p.entries) >= timersAtOnce && time > p.last {
+	if len(p.entries) >= p.most && time > p.last {
 		return true
 	}
 	p.last = time

@@ -74,9 +74,7 @@ func (s *Store[K]) Sweep() {
 func (s *Store[K]) Expire(keys [][]byte) error {
 	defer s.blocking()()
 	s.tidy()
-	if s.dir.makeRoom != nil {
-		s.dir.unpin()
-	}
+	s.Unpin()
 	slices.SortFunc(keys, bytes.Compare)
 	keys = slices.CompactFunc(keys, bytes.Equal)
 	found := make([][]suspect, len(s.expiring))

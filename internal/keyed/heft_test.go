@@ -90,6 +90,44 @@ func TestAKeyWithLongStringsGoesWithItsFewMapEntries(t *testing.T) {
 
 // A snapshot that is being written has something of every page: what the others of its slots have is forgotten all the
 // same, and what it has it writes.
+func TestKeysWithLongStringsGoWithTheirTimersWhichFireInTheirTurn(t *testing.T) {
+	const limit, length = 8 << 20, 20_000
+	s := openWith(t, base.KeyGroupRange{End: 16}, 16, limit, &shelf{m: map[string]string{}}, &onItsWay{})
+	const keys = 4 * limit / length
+	v := strings.Repeat("x", length)
+	for i := range keys {
+		slot, _ := s.slot(t, fmt.Sprint("long-", i))
+		s.name.Set(slot, &v)
+		s.timers.Register(slot, int64(10*i))
+		if i%20 == 0 {
+			s.checkpoint(t)
+		}
+	}
+	s.checkpoint(t)
+	s.slots(t, "long-0")
+	if now := s.named() * length; now > limit/4*5 {
+		t.Errorf("%d bytes are in memory, the limit is %d", now, limit)
+	}
+	fired, most := 0, 0
+	must(t, s.timers.Pop(10*keys, func(slot Slot, time int64) error {
+		if got, _ := s.name.Get(slot); time != int64(10*fired) || got != v {
+			return fmt.Errorf("timer %d is of %d, with %d bytes", fired, time, len(got))
+		}
+		most = max(most, s.named()*length)
+		if fired++; fired%20 == 0 {
+			s.checkpoint(t)
+			s.store.Unpin()
+		}
+		return nil
+	}))
+	if most > 2*limit {
+		t.Errorf("%d bytes are in memory while timers fire, the limit is %d", most, limit)
+	}
+	if fired != keys {
+		t.Errorf("%d timers of %d have fired", fired, keys)
+	}
+}
+
 func TestLongStringsAreForgottenWhileASnapshotIsBeingWritten(t *testing.T) {
 	const most, least, length, keys = 64 << 20, 1 << 20, 20_000, 800
 	s := openWith(t, base.KeyGroupRange{End: 4}, 4, most, &shelf{m: map[string]string{}}, &onItsWay{})

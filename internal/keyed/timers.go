@@ -63,6 +63,7 @@ func NewTimers(r Registry, name string) (*Timers, error) {
 	t.entries = newEntries[timerEntry](core, values, hash)
 	t.onDrop = func(e Slot) { t.counts[t.dir.key(e).owner]-- }
 	t.dir.restrict(core, t.heavy, t.makeRoom)
+	core.timers = append(core.timers, t)
 	return t, core.add(t)
 }
 
@@ -228,9 +229,19 @@ func (t *Timers) take(time int64, key []byte) error {
 	return nil
 }
 
-// makeRoom forgets the later half of a part's timers, as far as they are clean. A few always stay: those that were
-// read would go before their turn comes, to be read again and again.
-func (t *Timers) makeRoom(p int) {
+const (
+	// fewTimers of a part always stay when room is made for others: those that were read would go before their turn comes,
+	// to be read again and again.
+	fewTimers = 2 * timersAtOnce
+	// leastTimers of a part stay when it is their keys that take the memory.
+	leastTimers = 16
+)
+
+// makeRoom forgets timers of a part for others.
+func (t *Timers) makeRoom(p int) { t.recede(p, fewTimers) }
+
+// recede forgets the later half of a part's timers, as far as they are clean, if these are more than a few.
+func (t *Timers) recede(p, few int) {
 	var clean []Slot
 	var times []int64
 	for s := range t.dir.parts[p].slots {
@@ -238,7 +249,7 @@ func (t *Timers) makeRoom(p int) {
 			clean, times = append(clean, s), append(times, t.dir.key(s).time)
 		}
 	}
-	if len(times) <= 2*timersAtOnce {
+	if len(times) <= few {
 		return
 	}
 	slices.Sort(times)

@@ -104,10 +104,11 @@ func (p *Process[K, In, Out]) pop(timers *keyed.Timers, upTo int64, processing b
 	if next, ok := timers.Next(); !ok || next > upTo {
 		return false, nil
 	}
-	if p.load == nil {
+	if p.load == nil { // the slots of its rows must stay where they are
 		if err := p.state.age(); err != nil {
 			return false, err
 		}
+		p.state.store.Unpin()
 	}
 	if err := p.state.writeEarly(); err != nil {
 		return false, err

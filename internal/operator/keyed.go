@@ -151,7 +151,7 @@ func (s *stateOf[K]) count() {
 // bounded that must end: the task waits, and this is how a store that is slow or down holds up the job.
 func (s *stateOf[K]) writeEarly() error {
 	dirty, most := s.store.Dirty(), min(s.env.MaxDirty, s.store.DirtyShare())
-	if most <= 0 || dirty < most && (dirty < earlyBytes || !s.pace.due(time.Now(), dirty)) {
+	if most <= 0 || dirty < most && !s.store.Pressed() && (dirty < earlyBytes || !s.pace.due(time.Now(), dirty)) {
 		return nil
 	}
 	if s.early != nil {

@@ -50,7 +50,7 @@ func (t *Task) inject(b channel.Barrier) error {
 		t.Source.Stop()
 	}
 	err := t.barrier(b, nil)
-	if !b.Overtake.IsZero() {
+	if !b.Overtake.IsZero() || b.Above > 0 {
 		t.Urgency.Over()
 	}
 	return err

@@ -110,8 +110,11 @@ func (t *Task) Trigger(b channel.Barrier) bool {
 	default:
 		return false
 	}
-	if !b.Overtake.IsZero() { // sizes are for gates
+	if !b.Overtake.IsZero() {
 		t.Urgency.By(b.Overtake)
+	}
+	if b.Above > 0 { // only in the queue does it show behind how much it is
+		t.Urgency.By(time.Now())
 	}
 	return true
 }

@@ -54,6 +54,15 @@ func (w *winning) Open(s *state.Scope) (err error) {
 	return err
 }
 
+// PrefetchLeft names the bids that may wait for an auction.
+func (w *winning) PrefetchLeft(ctx *aquifer.Prefetch, _ *lot) error {
+	w.waiting.Prefetch(ctx)
+	return nil
+}
+
+// PrefetchRight names nothing: the values of its auction are all that a bid needs, and come by themselves.
+func (w *winning) PrefetchRight(*aquifer.Prefetch, *offer) error { return nil }
+
 func (w *winning) ProcessLeft(ctx *aquifer.Context, l *lot, out aquifer.Collector[aquifer.Change[WinningBid]]) error {
 	if err := w.auction.Set(ctx, *l); err != nil {
 		return err

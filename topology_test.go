@@ -385,40 +385,50 @@ func twoInputs(s *shape, job *Job) {
 	s.show(Map(both, number))
 }
 
+// heard is how many rows there have been of each key, of those that every subtask gets.
+type heard struct{ rows state.Broadcast[int64, int64] }
+
+func (h *heard) open(s *state.Scope) (err error) {
+	h.rows, err = state.NewBroadcast[int64, int64](s, "heard")
+	return err
+}
+
+// one notes a row, which is to be the next of its key.
+func (h *heard) one(ctx *BroadcastContext, s *shape, p *passed) error {
+	if err := ask(s.touch); err != nil {
+		return err
+	}
+	if want, _ := h.rows.Get(p.Key); p.Place != want {
+		return s.disorder("row %d of key %d is announced when row %d should", p.Place, p.Key, want)
+	}
+	return h.rows.Set(ctx, p.Key, p.Place+1)
+}
+
+func (h *heard) all() (rows int64) {
+	for _, n := range h.rows.All() {
+		rows += n
+	}
+	return rows
+}
+
 // listener is a checker that hears rows which every subtask gets. In the end each key tells how many it has heard.
 type listener struct {
 	checker
-	heard state.Broadcast[int64, int64] // by key: how many rows
+	heard
 }
 
-func (l *listener) Open(s *state.Scope) (err error) {
-	if l.heard, err = state.NewBroadcast[int64, int64](s, "heard"); err != nil {
-		return err
-	}
-	return l.checker.Open(s)
-}
+func (l *listener) Open(s *state.Scope) error { return errors.Join(l.heard.open(s), l.checker.Open(s)) }
 
 func (l *listener) Process(ctx *Context, p *passed, out Collector[passed]) error {
 	return errors.Join(l.checker.Process(ctx, p, out), ctx.RegisterEventTimer(flow.EndOfTime))
 }
 
 func (l *listener) ProcessBroadcast(ctx *BroadcastContext, p *passed, _ Collector[passed]) error {
-	err := ask(l.shape.touch)
-	if err != nil {
-		return err
-	}
-	if want, _ := l.heard.Get(p.Key); p.Place != want {
-		return l.shape.disorder("row %d of key %d is announced when row %d should", p.Place, p.Key, want)
-	}
-	return l.heard.Set(ctx, p.Key, p.Place+1)
+	return l.one(ctx, l.shape, p)
 }
 
 func (l *listener) OnTimer(ctx *Context, _ Timer, out Collector[passed]) error {
-	var all int64
-	for _, n := range l.heard.All() {
-		all += n
-	}
-	out.Emit(passed{N: windowRow(Key[int64](ctx), 0, all)})
+	out.Emit(passed{N: windowRow(Key[int64](ctx), 0, l.all())})
 	return nil
 }
 
@@ -443,13 +453,10 @@ func announcements(s *shape) (all []int64) {
 // hearer passes numbers on, and hears rows that every subtask gets: it says when it has heard all.
 type hearer struct {
 	shape *shape
-	heard state.Broadcast[int64, int64] // by key: how many rows
+	heard
 }
 
-func (h *hearer) Open(s *state.Scope) (err error) {
-	h.heard, err = state.NewBroadcast[int64, int64](s, "heard")
-	return err
-}
+func (h *hearer) Open(s *state.Scope) error { return h.open(s) }
 
 func (h *hearer) Process(_ *Context, n *int64, out Collector[int64]) error {
 	out.Emit(*n)
@@ -457,18 +464,8 @@ func (h *hearer) Process(_ *Context, n *int64, out Collector[int64]) error {
 }
 
 func (h *hearer) ProcessBroadcast(ctx *BroadcastContext, p *passed, out Collector[int64]) error {
-	if err := ask(h.shape.touch); err != nil {
-		return err
-	}
-	if want, _ := h.heard.Get(p.Key); p.Place != want {
-		return h.shape.disorder("row %d of key %d is announced when row %d should", p.Place, p.Key, want)
-	}
-	err := h.heard.Set(ctx, p.Key, p.Place+1)
-	var all int64
-	for _, n := range h.heard.All() {
-		all += n
-	}
-	if all == 2*h.shape.source.end {
+	err := h.one(ctx, h.shape, p)
+	if all := h.all(); all == 2*h.shape.source.end {
 		out.Emit(windowRow(0, 0, all))
 	}
 	return err

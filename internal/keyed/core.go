@@ -35,9 +35,6 @@ type core struct {
 	broadcasts []broadcast
 	encoded    []byte
 
-	// timers are those of the states that keep keys.
-	timers []*Timers
-
 	keys    keySpace
 	cleared []Slot    // slots that lost state in this epoch
 	awaited awaited   // by slot: of cleared, and of waiting

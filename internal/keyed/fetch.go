@@ -161,11 +161,13 @@ func (s *Store[K]) wantMissing(r *reads) {
 
 // makeRoom frees slots of a part. Where all that takes much memory has timers, the latest of these go first.
 func (s *Store[K]) makeRoom(p int) {
-	if s.dir.sweep(p, s.clean, s.evict) > 0 || len(s.timers) == 0 || !s.heavy() {
+	if s.dir.sweep(p, s.clean, s.evict) > 0 || !s.heavy() {
 		return
 	}
-	for _, t := range s.timers {
-		t.recede(p, leastTimers)
+	for _, t := range s.states {
+		if timers, ok := t.(*Timers); ok {
+			timers.recede(p, leastTimers)
+		}
 	}
 	s.dir.sweep(p, s.clean, s.evict)
 }

@@ -88,8 +88,6 @@ func TestAKeyWithLongStringsGoesWithItsFewMapEntries(t *testing.T) {
 	}
 }
 
-// A snapshot that is being written has something of every page: what the others of its slots have is forgotten all the
-// same, and what it has it writes.
 func TestKeysWithLongStringsGoWithTheirTimersWhichFireInTheirTurn(t *testing.T) {
 	const limit, length = 8 << 20, 20_000
 	s := openWith(t, base.KeyGroupRange{End: 16}, 16, limit, &shelf{m: map[string]string{}}, &onItsWay{})
@@ -128,6 +126,8 @@ func TestKeysWithLongStringsGoWithTheirTimersWhichFireInTheirTurn(t *testing.T) 
 	}
 }
 
+// A snapshot that is being written has something of every page: what the others of its slots have is forgotten all the
+// same, and what it has it writes.
 func TestLongStringsAreForgottenWhileASnapshotIsBeingWritten(t *testing.T) {
 	const most, least, length, keys = 64 << 20, 1 << 20, 20_000, 800
 	s := openWith(t, base.KeyGroupRange{End: 4}, 4, most, &shelf{m: map[string]string{}}, &onItsWay{})

@@ -63,7 +63,6 @@ func NewTimers(r Registry, name string) (*Timers, error) {
 	t.entries = newEntries[timerEntry](core, values, hash)
 	t.onDrop = func(e Slot) { t.counts[t.dir.key(e).owner]-- }
 	t.dir.restrict(core, t.heavy, t.makeRoom)
-	core.timers = append(core.timers, t)
 	return t, core.add(t)
 }
 

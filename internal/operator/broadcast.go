@@ -34,20 +34,10 @@ func NewProcessBroadcast[K comparable, In, B, Out any](
 	return &ProcessBroadcast[K, In, B, Out]{p, newAnnouncing[B, Out](env, fn)}, nil
 }
 
-// Open declares the function's state and restores it.
-func (p *ProcessBroadcast[K, In, B, Out]) Open() error {
-	if err := p.Process.Open(); err != nil || p.env.Restored == nil {
-		return err
-	}
-	return p.state.store.RestoreBroadcasts(p.env.Restored.Broadcasts)
-}
-
-// Snapshot is that of the Process. One subtask's broadcast state is that of all: none has seen rows that others have not.
+// Snapshot is that of the Process, with broadcast state.
 func (p *ProcessBroadcast[K, In, B, Out]) Snapshot(checkpoint uint64) (Snapshot, error) {
 	s, err := p.Process.Snapshot(checkpoint)
-	if p.env.Subtask == 0 {
-		s.Broadcasts = p.state.store.Broadcasts()
-	}
+	s.Broadcasts = p.state.broadcasts()
 	return s, err
 }
 

@@ -84,7 +84,19 @@ func (s *stateOf[K]) restore() error {
 	if r == nil {
 		return nil
 	}
-	return s.store.SetWriterSchemas(r.Key, stateInfos(r.States))
+	if err := s.store.SetWriterSchemas(r.Key, stateInfos(r.States)); err != nil {
+		return err
+	}
+	return s.store.RestoreBroadcasts(r.Broadcasts)
+}
+
+// broadcasts is what a snapshot has of broadcast state. One subtask's is that of all: none has seen rows that others have
+// not.
+func (s *stateOf[K]) broadcasts() []byte {
+	if s.env.Subtask > 0 {
+		return nil
+	}
+	return s.store.Broadcasts()
 }
 
 func stateInfos(states []checkpoint.State) []keyed.StateInfo {

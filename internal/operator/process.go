@@ -49,13 +49,26 @@ type processTimers struct {
 	event, processing *keyed.Timers
 }
 
-// declare lets the function declare its state and adds its timers.
-func declare[K comparable, In, Out any](s *stateOf[K], fn ProcessFunc[In, Out]) (t processTimers, err error) {
+// stateful is a user's function with state.
+type stateful interface {
+	Open(scope *state.Scope) error
+}
+
+// openState lets a function declare its state.
+func openState[K comparable](s *stateOf[K], fn stateful) (err error) {
 	defer s.env.rescue(&err, func() (any, int64) { return nil, flow.NoTime })
 	scope := state.NewScope(s.store)
 	defer scope.End()
 	if err := fn.Open(scope); err != nil {
-		return t, s.env.userError(err, nil, flow.NoTime)
+		return s.env.userError(err, nil, flow.NoTime)
+	}
+	return nil
+}
+
+// declare lets the function declare its state and adds its timers.
+func declare[K comparable, In, Out any](s *stateOf[K], fn ProcessFunc[In, Out]) (t processTimers, err error) {
+	if err := openState(s, fn); err != nil {
+		return t, err
 	}
 	if _, ok := usersOf(fn).(TimerFunc[Out]); !ok {
 		return t, nil

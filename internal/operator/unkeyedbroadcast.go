@@ -25,12 +25,9 @@ func PlanUnkeyedBroadcast[In, B, Out any](name string, newFunc func() UnkeyedBro
 }
 
 // declareBroadcasts lets a function without keys declare its state, all of which must be broadcast state.
-func declareBroadcasts(s *stateOf[noKey], fn interface{ Open(*state.Scope) error }) (err error) {
-	defer s.env.rescue(&err, func() (any, int64) { return nil, flow.NoTime })
-	scope := state.NewScope(s.store)
-	defer scope.End()
-	if err := fn.Open(scope); err != nil {
-		return s.env.userError(err, nil, flow.NoTime)
+func declareBroadcasts(s *stateOf[noKey], fn stateful) error {
+	if err := openState(s, fn); err != nil {
+		return err
 	}
 	for _, st := range s.store.States() {
 		if st.Kind != "broadcast" {
@@ -62,22 +59,15 @@ func NewUnkeyedBroadcast[In, B, Out any](
 
 // Open declares the function's state and restores it.
 func (u *UnkeyedBroadcast[In, B, Out]) Open() error {
-	if err := declareBroadcasts(u.state, u.fn); err != nil || u.env.Restored == nil {
+	if err := declareBroadcasts(u.state, u.fn); err != nil {
 		return err
 	}
-	if err := u.state.restore(); err != nil {
-		return err
-	}
-	return u.state.store.RestoreBroadcasts(u.env.Restored.Broadcasts)
+	return u.state.restore()
 }
 
-// Snapshot has the broadcast state of one subtask for all.
+// Snapshot has nothing but broadcast state.
 func (u *UnkeyedBroadcast[In, B, Out]) Snapshot(uint64) (Snapshot, error) {
-	s := Snapshot{Watermark: u.last}
-	if u.env.Subtask == 0 {
-		s.Broadcasts = u.state.store.Broadcasts()
-	}
-	return s, nil
+	return Snapshot{Watermark: u.last, Broadcasts: u.state.broadcasts()}, nil
 }
 
 // Close closes the function and gives back the memory of the state.

@@ -20,13 +20,13 @@ func (d *directory[K]) limit(core *core, heavy func() bool, makeRoom func(p int)
 	d.heavy = func() bool { return core.Budget.Spent() && heavy() }
 	d.makeRoom = func(p int) {
 		t, written := &d.parts[p], core.clock.written.Load()+1
-		if !core.Budget.Spent() || t.stuck == written {
+		if !core.Budget.PagesSpent() || t.stuck == written {
 			return
 		}
 		before := d.used
 		makeRoom(p)
 		core.counts.Evicted += int64(before - d.used)
-		if len(t.free) == 0 && core.Budget.Spent() {
+		if len(t.free) == 0 {
 			t.stuck = written
 		}
 	}
@@ -77,7 +77,7 @@ func (d *directory[K]) unpin() {
 
 // relieve frees slots of a part although it may have some: its values take memory of their own.
 func (d *directory[K]) relieve(core *core, p int) {
-	if d.makeRoom == nil || !core.Budget.Spent() {
+	if d.makeRoom == nil || !d.heavy() {
 		return
 	}
 	t := &d.parts[p]
@@ -118,12 +118,15 @@ func (s *Store[K]) Relieve() {
 	if s.dir.makeRoom == nil {
 		return
 	}
-	heavy, first := s.heavy(), s.dir.used
+	heavy, first, spent := s.heavy(), s.dir.used, s.Budget.PagesSpent
+	if heavy {
+		spent = s.Budget.Spent
+	}
 	defer func() { s.counts.Evicted += int64(first - s.dir.used) }()
 	for range relieveRounds {
 		before := s.dir.used
 		for p := range s.dir.parts {
-			if !s.Budget.Spent() {
+			if !spent() {
 				return
 			}
 			if heavy || len(s.dir.parts[p].free) < evictAtOnce {
@@ -140,7 +143,7 @@ func (s *Store[K]) Relieve() {
 // relieveRounds is how many times each part is asked for slots at most.
 const relieveRounds = 8
 
-// heavy reports whether values take more than their pages.
+// heavy reports whether values take much beyond their pages.
 func (s *Store[K]) heavy() bool {
 	var held, pages int64
 	for _, t := range s.states {
@@ -149,8 +152,11 @@ func (s *Store[K]) heavy() bool {
 			held, pages = held+h, pages+p
 		}
 	}
-	return held > pages
+	return s.isHeavy(held, pages)
 }
+
+// isHeavy reports whether what values take beyond their pages is more than these, and more than what they may always have.
+func (c *core) isHeavy(held, pages int64) bool { return held > max(pages, c.Budget.valueShare()) }
 
 // evictAtOnce is how many slots a search for room wants to free, or a quarter of those in use if they are few.
 const evictAtOnce = 64

@@ -197,12 +197,6 @@ func (c *column[V]) weight(values int) (held, pages int64) {
 	return c.held(values) - pages, pages
 }
 
-// isHeavy reports whether so many values take more beyond their pages than these do.
-func (c *column[V]) isHeavy(values int) bool {
-	held, pages := c.weight(values)
-	return held > pages
-}
-
 // clear takes the value away and reports whether there was one.
 func (c *column[V]) clear(s Slot) bool {
 	if !c.has(s) {

@@ -120,8 +120,8 @@ func (t *entries[E, V]) bytes() int64 {
 	return t.dir.bytes + t.held(t.dir.used) + int64(4*len(t.awaited))
 }
 
-// heavy reports whether values take more than their pages.
-func (t *entries[E, V]) heavy() bool { return t.isHeavy(t.dir.used) }
+// heavy reports whether values take much beyond their pages.
+func (t *entries[E, V]) heavy() bool { return t.core.isHeavy(t.weight(t.dir.used)) }
 
 // mix combines the hash of an entry with its owner.
 func mix(hash uint64, owner Slot) uint64 {

@@ -22,8 +22,8 @@ var filterSalts = [8]uint32{
 }
 
 const (
-	// keysInBlock is how many keys a block is for: 12 bits each.
-	keysInBlock = 21
+	// keysInBlock is how many keys a block is for: 16 bits each.
+	keysInBlock = 16
 	// leastBlocks are in the first layer; each has four times as many as the one before.
 	leastBlocks = 16
 )

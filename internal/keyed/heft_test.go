@@ -126,6 +126,37 @@ func TestKeysWithLongStringsGoWithTheirTimersWhichFireInTheirTurn(t *testing.T) 
 	}
 }
 
+// Keys have taken all the pages there are when lists begin to come and go. A list that waits for a while stays in memory:
+// its part of the budget is not the pages'.
+func TestShortListsStayInMemoryThatIsFullOfKeys(t *testing.T) {
+	const limit = 4 << 20
+	s := openWith(t, base.KeyGroupRange{End: 16}, 16, limit, &shelf{m: map[string]string{}}, &onItsWay{})
+	row, value := strings.Repeat("x", 20), int64(1)
+	for round := range 100 {
+		for i := range 1000 {
+			slot, _ := s.slot(t, fmt.Sprint("key-", round, "-", i))
+			s.value.Set(slot, &value)
+		}
+		s.checkpoint(t)
+		for i := range 50 {
+			slot, _ := s.slot(t, fmt.Sprint("key-", round, "-", i))
+			s.list.Append(slot, &row)
+			if before := fmt.Sprint("key-", round-1, "-", i); round > 0 {
+				slot, _ := s.slot(t, before)
+				n, err := s.list.Len(slot)
+				must(t, err)
+				if n != 1 {
+					t.Fatalf("round %d: list %d of the last has %d rows", round, i, n)
+				}
+				must(t, s.list.Clear(slot))
+			}
+		}
+	}
+	if c := s.store.Counts(); c.Evicted < 10_000 || c.Scans > 200 {
+		t.Errorf("%d keys were forgotten, and %d of %d lists read again", c.Evicted, c.Scans, 50*99)
+	}
+}
+
 // A snapshot that is being written has something of every page: what the others of its slots have is forgotten all the
 // same, and what it has it writes.
 func TestLongStringsAreForgottenWhileASnapshotIsBeingWritten(t *testing.T) {

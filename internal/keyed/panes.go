@@ -58,7 +58,7 @@ func (p *Panes[K, A]) Pane(ns int64) *Pane[K, A] {
 		column: newColumn(&p.store.core, p.values), dir: newDirectory[K](p.store.Groups.Len()),
 		panes: p, ns: ns, used: p.uses, born: p.store.clock.now,
 	}
-	heavy := func() bool { return pane.isHeavy(pane.dir.used) }
+	heavy := func() bool { return p.store.isHeavy(pane.weight(pane.dir.used)) }
 	pane.dir.limit(&p.store.core, heavy, pane.makeRoom)
 	if _, known := p.known[ns]; known {
 		pane.born = 0

@@ -115,7 +115,9 @@ func (s *Store[K]) Counted(c *Census) error {
 		return s.readError(c.err)
 	}
 	for _, k := range c.found {
-		s.remember(int(k.group-uint16(s.Groups.Start)), k.hash)
+		if p := int(k.group - uint16(s.Groups.Start)); !s.dir.parts[p].evicted.has(k.hash) {
+			s.remember(p, k.hash)
+		}
 	}
 	if s.census.next = c.next; c.next == nil && s.filtering == counting {
 		s.filtering = complete
@@ -124,13 +126,14 @@ func (s *Store[K]) Counted(c *Census) error {
 	return nil
 }
 
-// remember takes note of a key that is below and not in memory, or about to be. A store with so many small entries below
-// that its filters would take too much of its memory goes without.
+// remember takes note of a key that is below and not in memory, or about to be, and that the filter does not have. A store
+// with so many small entries below that its filters would take too much of its memory goes without.
 func (s *Store[K]) remember(part int, hash uint64) {
 	if s.filtering == without {
 		return
 	}
-	s.remembered += s.dir.parts[part].evicted.add(hash)
+	t := &s.dir.parts[part]
+	s.remembered += t.evicted.add(hash, t.n)
 	if s.remembered > s.Budget.filterShare() {
 		for p := range s.dir.parts {
 			s.dir.parts[p].evicted = evicted{}

@@ -3,12 +3,13 @@ package keyed
 import "math/bits"
 
 // evicted is a filter of the keys of a part that the tables below have and memory has not: those that were evicted, and
-// after a restore all that the census has found. Of a hundred others it takes a few for one of them. By it a key that
+// after a restore all that the census has found. Of a thousand others it takes a few for one of them. By it a key that
 // comes for the first time is known to be nowhere; or else the tables would have to be asked, each of their levels, in
 // each state.
 //
 // It is a split block Bloom filter (Putze, Sanders and Singler, "Cache-, hash- and space-efficient Bloom filters", 2007;
-// the salts are those of Parquet's), in layers, of which the newest takes keys until it is full.
+// the salts are those of Parquet's), in layers, of which the newest takes keys until it is full. Each layer
+// is a wait for memory: so the first is for as many keys as there are in memory when the first of them goes.
 type evicted struct {
 	layers [][]filterBlock
 	room   int // for keys in the newest layer
@@ -24,7 +25,7 @@ var filterSalts = [8]uint32{
 const (
 	// keysInBlock is how many keys a block is for: 16 bits each.
 	keysInBlock = 16
-	// leastBlocks are in the first layer; each has four times as many as the one before.
+	// leastBlocks are in the first layer at least; each has twice as many as the one before.
 	leastBlocks = 16
 )
 
@@ -62,15 +63,12 @@ func (f *evicted) has(hash uint64) bool {
 	return false
 }
 
-// add adds a key, and returns how many bytes the filter has grown by.
-func (f *evicted) add(hash uint64) (grown int64) {
-	if f.has(hash) {
-		return 0
-	}
+// add adds a key that it does not have, and returns how many bytes it has grown by; the first time it is made for so many.
+func (f *evicted) add(hash uint64, expected int) (grown int64) {
 	if f.room == 0 {
-		blocks := leastBlocks
+		blocks := max(leastBlocks, expected/keysInBlock)
 		if n := len(f.layers); n > 0 {
-			blocks = 4 * len(f.layers[n-1])
+			blocks = 2 * len(f.layers[n-1])
 		}
 		f.layers = append(f.layers, make([]filterBlock, blocks))
 		f.room, grown = keysInBlock*blocks, int64(blocks)*int64(sizeOf[filterBlock]())

@@ -96,9 +96,14 @@ func after(prefix []byte) []byte {
 	return nil
 }
 
-// admit finds or creates the slot of a key. The state of a new one is looked for below, with bring, unless it is
-// known that there is none.
-func (s *Store[K]) admit(key K, hash uint64) Slot {
+// below reports whether a key that is not in memory may be in the tables.
+func (s *Store[K]) below(hash uint64) bool {
+	t := &s.dir.parts[s.part(hash)]
+	return t.partial && (s.filtering != complete || hasEvicted(&t.evicted, hash))
+}
+
+// admit finds or creates the slot of a key. The state of a new one that may be below is looked for there, with bring.
+func (s *Store[K]) admit(key K, hash uint64, below bool) Slot {
 	p := s.part(hash)
 	if slot, ok := s.dir.find(p, hash, &key); ok {
 		return slot
@@ -112,11 +117,10 @@ func (s *Store[K]) admit(key K, hash uint64) Slot {
 		s.dir.pin(slot)
 	}
 	switch {
-	case !s.dir.parts[p].partial:
-	case s.filtering == complete && !hasEvicted(&s.dir.parts[p].evicted, hash):
-		s.dir.marks[slot>>pageBits].alone.set(slot)
-	default:
+	case below:
 		s.missing = append(s.missing, slot)
+	case s.dir.parts[p].partial:
+		s.dir.marks[slot>>pageBits].alone.set(slot)
 	}
 	return slot
 }
@@ -126,7 +130,8 @@ func (s *Store[K]) resolve(encoded []byte) (Slot, []byte, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return s.admit(key, s.hash(key)), rest, nil
+	hash := s.hash(key)
+	return s.admit(key, hash, s.below(hash)), rest, nil
 }
 
 // bring reads the values of the slots that have just been created.
@@ -186,7 +191,10 @@ func (s *Store[K]) evict(slot Slot) {
 	for _, t := range s.states {
 		t.evict(slot)
 	}
-	s.dir.parts[s.dir.partOf(slot)].partial = true
-	s.remember(s.dir.partOf(slot), s.hash(*s.dir.key(slot)))
+	p, hash := s.dir.partOf(slot), s.hash(*s.dir.key(slot))
+	s.dir.parts[p].partial = true
+	if s.dir.marks[slot>>pageBits].alone.has(slot) || !s.dir.parts[p].evicted.has(hash) {
+		s.remember(p, hash)
+	}
 	s.vacate(slot)
 }

@@ -186,8 +186,13 @@ func (s *Store[K]) probe(keys []K, hashes []uint64, slots []Slot) {
 	}
 	s.dir.hold(slots[:len(keys)])
 	for i, slot := range slots[:len(keys)] {
+		if words[i] = 0; slot == NoSlot && s.below(hashes[i]) {
+			words[i] = 1
+		}
+	}
+	for i, slot := range slots[:len(keys)] {
 		if slot == NoSlot {
-			slots[i] = s.admit(keys[i], hashes[i])
+			slots[i] = s.admit(keys[i], hashes[i], words[i] != 0)
 		}
 	}
 	s.lookedUp(len(keys), len(s.fresh)-fresh, len(s.missing)-missing)

@@ -84,3 +84,44 @@ func TestAUsersPercentageIsLeftAlone(t *testing.T) {
 		t.Errorf("it was set to %d", p)
 	}
 }
+
+// heap is one with so much alive, beside which a collection takes so many seconds of a processor, of two that make a
+// gigabyte of garbage a second.
+type heap struct {
+	live  uint64
+	cycle float64
+	limit int64
+}
+
+// share is what part of the processors collections take when so much garbage is waited for.
+func (h heap) share(garbage uint64) float64 {
+	between := float64(garbage) / (1 << 30)
+	return h.cycle / (2*between + h.cycle)
+}
+
+func TestDearCollectionsBecomeFewerAsFarAsThereIsRoom(t *testing.T) {
+	const mb, none = 1 << 20, math.MaxInt64
+	for _, c := range []struct {
+		name string
+		heap
+		least, greatest uint64
+	}{
+		{"cheap ones stay as they are", heap{1000 * mb, 0.005, none}, most, most},
+		{"dear ones wait for so much that they are not", heap{4000 * mb, 0.1, none}, 600 * mb, 800 * mb},
+		{"but no more than half of what is alive", heap{600 * mb, 0.3, none}, 300 * mb, 300 * mb},
+		{"and half of what a limit leaves", heap{1100 * mb, 0.3, 2000 * mb}, 450 * mb, 450 * mb},
+		{"or the floor, if that is less", heap{1900 * mb, 0.3, 2000 * mb}, most, most},
+		{"which a heap beyond its limit has too", heap{2100 * mb, 0.3, 2000 * mb}, most, most},
+	} {
+		garbage := uint64(most)
+		for range 100 {
+			garbage = worth(garbage, c.share(garbage), c.live, c.limit)
+		}
+		if garbage < c.least || garbage > c.greatest {
+			t.Errorf("%s: %d MB, want %d to %d", c.name, garbage/mb, c.least/mb, c.greatest/mb)
+		}
+	}
+	if got := worth(800*mb, 0.01, 4000*mb, none); got != 640*mb {
+		t.Errorf("when collections have become cheap, %d MB are waited for, want %d", got/mb, 640)
+	}
+}

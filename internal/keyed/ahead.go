@@ -116,6 +116,7 @@ func (s *Store[K]) Take(a *Ahead) error {
 	if err != nil {
 		err = s.readError(err)
 	} else {
+		s.lookedInVain(a)
 		err = a.useRanges(&s.core)
 	}
 	s.arrived(a.slots, err)

@@ -19,18 +19,19 @@ const (
 	without
 )
 
-// census goes through what a restored store has below, for the filters. It does so beside reads for keys that come for
-// the first time, a little for each of them: so it costs about as much as those do, however large the state is, and
-// nothing where such keys are rare.
+// census goes through what a restored store has below, for the filters. It does so beside other reads, a little for each key
+// that was looked for in vain: so it costs about as much as that did, however large the state is, and nothing where such
+// keys are rare.
 type census struct {
-	missed int      // keys that were not in memory, before it began
+	vain   int      // keys that were looked for in vain, before it began
+	owed   int      // and since then, for which nothing has been read yet
 	next   []byte   // the table key that it goes on at; nil before it has begun
 	busy   bool     // a part of it is being read
 	states []uint32 // whose entries begin with a key of the store
 }
 
 const (
-	// censusAfter is after how many keys that were not in memory the census begins.
+	// censusAfter is after how many keys that were looked for in vain the census begins.
 	censusAfter = 1000
 	// censusEntries are about as many as are read in the time in which a key is looked for in vain.
 	censusEntries = 1000
@@ -55,14 +56,32 @@ type censusKey struct {
 	group uint16
 }
 
-// CountBeside returns what the census is to read beside keys that are being looked for; nil for nothing. It is read on any
-// goroutine, once, and then given to Counted. Nobody has to wait for it.
-func (s *Store[K]) CountBeside(a *Ahead) *Census {
-	c := &s.census
-	if s.filtering != counting || c.busy || len(a.slots) == 0 {
-		return nil
+// lookedInVain takes note of the keys that have just been looked for and have no value. Of a key that could only have
+// entries of its own nobody knows.
+func (s *Store[K]) lookedInVain(a *Ahead) {
+	if s.filtering != counting {
+		return
 	}
-	if c.missed += len(a.slots); c.missed <= censusAfter {
+	var found []Slot
+	for _, f := range a.found {
+		if item := a.items[f.item]; item.value {
+			found = append(found, item.slot)
+		}
+	}
+	slices.Sort(found)
+	n, c := len(a.slots)-len(slices.Compact(found)), &s.census
+	if c.vain < censusAfter {
+		c.vain += n
+	} else {
+		c.owed += n
+	}
+}
+
+// CountBeside returns what the census is to read beside what else is read; nil for nothing. It is read on any goroutine,
+// once, and then given to Counted. Nobody has to wait for it.
+func (s *Store[K]) CountBeside() *Census {
+	c := &s.census
+	if s.filtering != counting || c.busy || c.owed == 0 {
 		return nil
 	}
 	const group = prefixLen - 4
@@ -79,9 +98,11 @@ func (s *Store[K]) CountBeside(a *Ahead) *Census {
 		k, _, err := s.codec.Decode(key)
 		return s.hash(k), err
 	}
+	entries := min(censusMost, censusEntries*c.owed)
+	c.owed = 0
 	return &Census{
 		start: c.next, end: after(s.prefix(nil, s.Groups.Len()-1, 0)[:group]),
-		entries: min(censusMost, censusEntries*len(a.slots)), states: c.states, hash: hash,
+		entries: entries, states: c.states, hash: hash,
 	}
 }
 

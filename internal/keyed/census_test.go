@@ -32,13 +32,13 @@ func (n *numbers) find(t *testing.T, fail error, keys ...string) (slots []Slot, 
 	if a == nil {
 		return slots, false
 	}
-	c := n.store.CountBeside(a)
+	c := n.store.CountBeside()
 	must(t, a.Read(t.Context(), n.below))
 	must(t, n.store.Take(a))
 	if c == nil {
 		return slots, true
 	}
-	if again := n.store.CountBeside(a); again != nil {
+	if again := n.store.CountBeside(); again != nil {
 		t.Error("a second part of the census is read beside the first")
 	}
 	n.below.fail = fail
@@ -69,7 +69,7 @@ func TestAfterARestoreKeysThatComeForTheFirstTimeAreSoonLookedForNowhere(t *test
 			t.Fatal("a new key is known to be nowhere before all keys are known")
 		}
 	}
-	if want := 1 + keys/censusEntries + 1; rounds != want || n.store.filtering != complete {
+	if want := 1 + 1 + keys/censusEntries + 1; rounds != want || n.store.filtering != complete {
 		t.Errorf("after %d rounds it is %d, want %d rounds", rounds, n.store.filtering, want)
 	}
 	n.below.read()
@@ -89,7 +89,7 @@ func TestAfterARestoreKeysThatComeForTheFirstTimeAreSoonLookedForNowhere(t *test
 
 func TestAStoreThatFindsItsKeysHasNoCensus(t *testing.T) {
 	n := newNumbers(t, 0, written(t, 50), 1)
-	n.store.census.missed = censusAfter
+	n.store.census.vain = censusAfter
 	for i := range 50 {
 		n.slot(t, fmt.Sprint("key ", i)) // as others than operators with rows in flight do
 	}
@@ -98,15 +98,47 @@ func TestAStoreThatFindsItsKeysHasNoCensus(t *testing.T) {
 	}
 }
 
+func TestKeysThatAreFoundOweTheCensusNothing(t *testing.T) {
+	const keys = 3 * censusAfter
+	before := newCounter(t, 0)
+	for from := int64(0); from < keys; from += 500 {
+		before.add(t, batchOf(from)...)
+	}
+	before.checkpoint(t)
+	c := openCounter(t, 0, before.below)
+	find := func(key int64) *Census {
+		a := c.store.Find([]int64{key}, []uint64{c.store.Hash(key)}, make([]Slot, 1))
+		must(t, a.Read(t.Context(), c.below))
+		must(t, c.store.Take(a))
+		return c.store.CountBeside()
+	}
+	for key := range int64(keys) {
+		if find(key) != nil {
+			t.Fatalf("a census has begun after %d keys that were all found", key+1)
+		}
+	}
+	for key := range int64(censusAfter) {
+		if find(keys+key) != nil {
+			t.Fatalf("a census has begun after %d keys that were not", key+1)
+		}
+	}
+	census := find(2 * keys)
+	if census == nil || census.entries != censusEntries {
+		t.Fatalf("after so many it is %+v", census)
+	}
+}
+
 func TestACensusReportsWhatIsNoKey(t *testing.T) {
 	n := newNumbers(t, 0, written(t, 5), 1)
-	n.store.census.missed = censusAfter
+	n.store.census.vain = censusAfter
 	for k, v := range n.below.m {
 		n.below.m[k[:prefixLen]+"\xff"] = v
 	}
 	slots := make([]Slot, 1)
 	a := n.store.Find([]string{"new"}, []uint64{n.store.Hash("new")}, slots)
-	c := n.store.CountBeside(a)
+	must(t, a.Read(t.Context(), n.below))
+	must(t, n.store.Take(a))
+	c := n.store.CountBeside()
 	c.Read(t.Context(), n.below)
 	if err := n.store.Counted(c); base.KindOf(err) != base.Corrupt {
 		t.Errorf("%v", err)

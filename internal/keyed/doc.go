@@ -21,7 +21,7 @@
 // restore, and after an eviction. A key that such a part does not have is looked for below, all of a batch and
 // all of their values in one read; one that any other part does not have is nowhere. Of what is below and not in memory
 // a store has a filter: a key that this does not have is nowhere either. Keys come into it when they are evicted, and
-// after a restore by a census of the tables that goes on beside reads for new keys. What was looked for in vain stays
+// after a restore by a census of the tables that goes on as new keys are looked for. What was looked for in vain stays
 // known while its slot does. The entries of a map are looked for one by one, or all at once when the map is asked for as
 // a whole; a map is whole or in part as a directory is. Of the timers of a part, those up to some time are in memory.
 // Lists and sums are added to unread: what they are given is a part of its own below, ordered by a sequence that

@@ -23,13 +23,14 @@ type readItem struct {
 	key, end uint32 // in the arena
 	slot     Slot
 	into     loader
+	value    bool // of a key of the store that was not in memory
 }
 
 func (r *reads) reset() { r.arena, r.items, r.keys = r.arena[:0], r.items[:0], r.keys[:0] }
 
 // add ends a key that has been appended to the arena from key on.
 func (r *reads) add(key int, slot Slot, into loader) {
-	r.items = append(r.items, readItem{uint32(key), uint32(len(r.arena)), slot, into})
+	r.items = append(r.items, readItem{key: uint32(key), end: uint32(len(r.arena)), slot: slot, into: into})
 }
 
 func (r *reads) key(i readItem) []byte { return r.arena[i.key:i.end] }
@@ -160,6 +161,7 @@ func (s *Store[K]) wantMissing(r *reads) {
 			r.arena = s.prefix(r.arena, s.dir.partOf(slot), stateID(t.info().Name))
 			r.arena = s.codec.Append(r.arena, s.dir.key(slot))
 			r.add(at, slot, into)
+			r.items[len(r.items)-1].value = true
 		}
 	}
 }

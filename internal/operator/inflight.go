@@ -97,7 +97,7 @@ func (p *Process[K, In, Out]) take(b *flow.Batch[In]) error {
 		w := &awaited{Ahead: ahead}
 		l.ahead, p.reading = w, append(p.reading, w)
 		p.arrivals.begin(func() { _ = ahead.Read(p.state.ctx, p.env.Below) }, func() error { return p.arrive(w) })
-		if c := p.state.store.CountBeside(ahead); c != nil {
+		if c := p.state.store.CountBeside(); c != nil {
 			p.arrivals.begin(func() { c.Read(p.state.ctx, p.env.Below) }, func() error { return p.state.store.Counted(c) })
 		}
 	}

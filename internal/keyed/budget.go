@@ -55,9 +55,9 @@ func (b *Budget) Sharers() int64 {
 // Spent reports whether there is no room for anything.
 func (b *Budget) Spent() bool { return b.Limited() && b.used.Load() >= b.limit.Load() }
 
-// PagesSpent reports whether there is no room for more pages. They stop an eighth before the limit: what values take
+// pagesSpent reports whether there is no room for more pages. They stop an eighth before the limit: what values take
 // beyond them comes and goes, and pages, which are never given back, would have all that it ever left.
-func (b *Budget) PagesSpent() bool { return b.Limited() && b.used.Load() >= b.limit.Load()/8*7 }
+func (b *Budget) pagesSpent() bool { return b.Limited() && b.used.Load() >= b.limit.Load()/8*7 }
 
 // leastDirty are the bytes of changes that a store may have whatever the limit is.
 const leastDirty = 64 << 10
@@ -84,12 +84,7 @@ func (b *Budget) filterShare() int64 {
 
 // valueShare is how many bytes the values of a state may always take beyond their pages: those of all stores together an
 // eighth of the limit, up to which pages do not grow.
-func (b *Budget) valueShare() int64 {
-	if !b.Limited() {
-		return math.MaxInt64
-	}
-	return b.Limit() / 8 / max(1, b.stores.Load())
-}
+func (b *Budget) valueShare() int64 { return b.quarter(0) / 2 }
 
 // quarter is the part of a store in a quarter of the limit.
 func (b *Budget) quarter(least int64) int64 { return max(least, b.Limit()/4/max(1, b.stores.Load())) }

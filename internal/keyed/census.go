@@ -153,9 +153,12 @@ func (s *Store[K]) remember(part int, hash uint64) {
 	if s.filtering == without {
 		return
 	}
-	t := &s.dir.parts[part]
-	s.remembered += t.evicted.add(hash, t.n)
-	if s.remembered > s.Budget.filterShare() {
+	t, share, times := &s.dir.parts[part], s.Budget.filterShare(), 4
+	if s.remembered > share/8 {
+		times = 2 // much of a larger layer might never be used
+	}
+	s.remembered += t.evicted.add(hash, t.n, times)
+	if s.remembered > share {
 		for p := range s.dir.parts {
 			s.dir.parts[p].evicted = evicted{}
 		}

@@ -20,7 +20,7 @@ func (d *directory[K]) limit(core *core, heavy func() bool, makeRoom func(p int)
 	d.heavy = func() bool { return core.Budget.Spent() && heavy() }
 	d.makeRoom = func(p int) {
 		t, written := &d.parts[p], core.clock.written.Load()+1
-		if !core.Budget.PagesSpent() || t.stuck == written {
+		if !core.Budget.pagesSpent() || t.stuck == written {
 			return
 		}
 		before := d.used
@@ -118,7 +118,7 @@ func (s *Store[K]) Relieve() {
 	if s.dir.makeRoom == nil {
 		return
 	}
-	heavy, first, spent := s.heavy(), s.dir.used, s.Budget.PagesSpent
+	heavy, first, spent := s.heavy(), s.dir.used, s.Budget.pagesSpent
 	if heavy {
 		spent = s.Budget.Spent
 	}

@@ -25,7 +25,7 @@ var filterSalts = [8]uint32{
 const (
 	// keysInBlock is how many keys a block is for: 16 bits each.
 	keysInBlock = 16
-	// leastBlocks are in the first layer at least; each has twice as many as the one before.
+	// leastBlocks are in the first layer at least.
 	leastBlocks = 16
 )
 
@@ -63,12 +63,13 @@ func (f *evicted) has(hash uint64) bool {
 	return false
 }
 
-// add adds a key that it does not have, and returns how many bytes it has grown by; the first time it is made for so many.
-func (f *evicted) add(hash uint64, expected int) (grown int64) {
+// add adds a key that it does not have, and returns how many bytes it has grown by. The first layer is made for as many keys
+// as are expected, each other is so many times as large as the one before.
+func (f *evicted) add(hash uint64, expected, times int) (grown int64) {
 	if f.room == 0 {
 		blocks := max(leastBlocks, expected/keysInBlock)
 		if n := len(f.layers); n > 0 {
-			blocks = 2 * len(f.layers[n-1])
+			blocks = times * len(f.layers[n-1])
 		}
 		f.layers = append(f.layers, make([]filterBlock, blocks))
 		f.room, grown = keysInBlock*blocks, int64(blocks)*int64(sizeOf[filterBlock]())

@@ -96,6 +96,7 @@ type Store[K comparable] struct {
 	missing  []Slot // of the batch at hand: created, but their state has to be looked for below
 	reads    reads
 	words    []uint64
+	absent   []int     // places in the batch at hand of keys that the first look has not found
 	strings  []uintptr // offsets of strings in K
 }
 
@@ -178,22 +179,23 @@ func (s *Store[K]) probe(keys []K, hashes []uint64, slots []Slot) {
 			words[i] = s.dir.parts[s.part(h)].candidate(h)
 		}
 	}
+	s.absent = s.absent[:0]
 	for i, w := range words {
 		slots[i] = NoSlot
 		if slot := Slot(uint32(w)) - 1; w != 0 && *s.dir.key(slot) == keys[i] {
 			slots[i] = slot
+		} else {
+			s.absent = append(s.absent, i)
 		}
 	}
 	s.dir.hold(slots[:len(keys)])
-	for i, slot := range slots[:len(keys)] {
-		if words[i] = 0; slot == NoSlot && s.below(hashes[i]) {
+	for _, i := range s.absent {
+		if words[i] = 0; s.below(hashes[i]) {
 			words[i] = 1
 		}
 	}
-	for i, slot := range slots[:len(keys)] {
-		if slot == NoSlot {
-			slots[i] = s.admit(keys[i], hashes[i], words[i] != 0)
-		}
+	for _, i := range s.absent {
+		slots[i] = s.admit(keys[i], hashes[i], words[i] != 0)
 	}
 	s.lookedUp(len(keys), len(s.fresh)-fresh, len(s.missing)-missing)
 }

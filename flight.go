@@ -12,9 +12,10 @@ func InFlight(rows int) Option { return func(n *plan.Node) { n.InFlight = rows }
 // RelaxedWatermarks lets the rows behind a watermark run before it has been dealt with, if rows before it still wait
 // for state. A watermark still leaves the operator after all that was before it, and timers still fire in the order of
 // their times. But a row may find that a timer which the watermark before it makes due has not fired yet, so it
-// suits functions whose rows do not depend on that, such as those without timers; Context.Watermark of a row is that
-// of its place in any case. Without the option, and always for operators that have nothing in flight, a watermark
-// waits for all rows before it, and all rows behind it wait for it. It is no part of the operator's state.
+// suits functions whose rows do not depend on that; Context.Watermark of a row is that of its place in any case.
+// Without the option a watermark waits for all rows before it, and rows behind it wait for it, but for rows of functions
+// without timers that are not late by it: to these, and to whoever comes next, it makes no difference. It is no part of
+// the operator's state.
 func RelaxedWatermarks() Option { return func(n *plan.Node) { n.Relaxed = true } }
 
 // FirstAccessOrder lets a row of a [Process] begin although an earlier row of its key has not ended, or its state is

@@ -6,9 +6,9 @@ import "testing"
 const batch = 1024
 
 // admitAll takes a batch through its life: its reads arrive in an order unlike that of admission.
-func admitAll(c *Controller, ids []ID, keys, pending int) {
+func admitAll(c *Controller, ids []ID, keys, pending int, overtake bool) {
 	for i := range ids {
-		ids[i] = c.Admit(Key(i%keys), pending)
+		ids[i] = c.Admit(Key(i%keys), pending, overtake)
 	}
 	for i := range len(ids) * pending {
 		c.Arrived(ids[(i*389)%len(ids)])
@@ -27,12 +27,12 @@ func BenchmarkRecord(b *testing.B) {
 		{"EachItsKeyAndARead", batch, batch, 1}, {"MostInFlight", mostBound, mostBound, 1},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
-			c, ids := New(false), make([]ID, bm.inFlight)
-			admitAll(c, ids, bm.keys, bm.pending)
+			c, ids := New(), make([]ID, bm.inFlight)
+			admitAll(c, ids, bm.keys, bm.pending, false)
 			b.ReportAllocs()
 			b.ResetTimer()
 			for i := 0; i < b.N; i += bm.inFlight {
-				admitAll(c, ids, bm.keys, bm.pending)
+				admitAll(c, ids, bm.keys, bm.pending, false)
 			}
 		})
 	}
@@ -40,11 +40,11 @@ func BenchmarkRecord(b *testing.B) {
 
 // One record after the other, as when a key is cold now and then.
 func BenchmarkRecordAlone(b *testing.B) {
-	c, key := New(false), Key(0)
+	c, key := New(), Key(0)
 	b.ReportAllocs()
 	for b.Loop() {
 		key++
-		c.Admit(key, 0)
+		c.Admit(key, 0, false)
 		id, _ := c.Next()
 		c.Done(id)
 	}
@@ -52,14 +52,14 @@ func BenchmarkRecordAlone(b *testing.B) {
 
 // What every record pays on the fast path.
 func BenchmarkBusyAndReady(b *testing.B) {
-	c, key := New(false), Key(0)
+	c, key := New(), Key(0)
 	for i := range batch {
-		c.Admit(Key(3*i), 1)
+		c.Admit(Key(3*i), 1, false)
 	}
 	free := 0
 	for b.Loop() {
 		key++
-		if !c.Busy(key) && c.Ready() {
+		if !c.Busy(key) && c.Ready(false) {
 			free++
 		}
 	}
@@ -67,7 +67,7 @@ func BenchmarkBusyAndReady(b *testing.B) {
 
 // An event with a timer for each of a batch of keys.
 func BenchmarkTimer(b *testing.B) {
-	c := New(true)
+	c := New()
 	b.ReportAllocs()
 	for i := 0; i < b.N; i += batch {
 		c.Close()
@@ -114,11 +114,11 @@ func BenchmarkKeys(b *testing.B) {
 }
 
 func TestRecordsAreFreeOfAllocationInSteadyState(t *testing.T) {
-	for _, relaxed := range []bool{false, true} {
-		c, ids := New(relaxed), make([]ID, batch)
-		admitAll(c, ids, 100, 1)
+	for _, overtake := range []bool{false, true} {
+		c, ids := New(), make([]ID, batch)
+		admitAll(c, ids, 100, 1, overtake)
 		if n := testing.AllocsPerRun(10, func() {
-			admitAll(c, ids, 100, 1)
+			admitAll(c, ids, 100, 1, overtake)
 			c.Close()
 			c.Due()
 			for k := range Key(100) {
@@ -130,7 +130,7 @@ func TestRecordsAreFreeOfAllocationInSteadyState(t *testing.T) {
 			}
 			c.Leave()
 		}); n > 0 {
-			t.Errorf("relaxed %v: %v allocations for a batch", relaxed, n)
+			t.Errorf("overtaking %v: %v allocations for a batch", overtake, n)
 		}
 	}
 }

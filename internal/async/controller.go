@@ -40,7 +40,6 @@ type epoch struct {
 // Controller knows the records in flight of one operator of one subtask. Its methods must be called by one
 // goroutine at a time, and only with IDs of records in flight. None of them blocks.
 type Controller struct {
-	relaxed bool
 	records []record // by ID
 	free    ID       // records to be used again, linked
 	seq     uint64
@@ -48,25 +47,27 @@ type Controller struct {
 	ready   ready
 	epochs  queue[epoch] // the last one is open
 	oldest  EventID      // the event of the oldest one
+	held    int          // records that are held back until their epoch is the oldest
 	flying  int
 	ended   uint64
 	inside  int
 }
 
-// New returns a controller without records, in strict order of epochs or in relaxed order.
-func New(relaxed bool) *Controller {
-	c := &Controller{relaxed: relaxed, records: make([]record, 1, leastKeys), keys: newKeys()}
+// New returns a controller without records.
+func New() *Controller {
+	c := &Controller{records: make([]record, 1, leastKeys), keys: newKeys()}
 	c.epochs.push(epoch{})
 	return c
 }
 
-// Admit takes a record that has come, with so many reads to wait for. It is found by Next when it may start.
-func (c *Controller) Admit(key Key, pending int) ID {
+// Admit takes a record that has come, with so many reads to wait for. It is found by Next when it may start: one that
+// overtakes does not wait for the events before it.
+func (c *Controller) Admit(key Key, pending int, overtakes bool) ID {
 	e := c.open()
 	id := c.register(record{key: key, epoch: e, pending: int32(pending), keyed: true})
 	c.epoch(e).left++
 	l := c.keys.add(key)
-	if c.runs(e) {
+	if c.runs(e, overtakes) {
 		c.append(l, id)
 	} else {
 		c.hold(c.epoch(e), id)
@@ -191,7 +192,7 @@ func (c *Controller) Done(id ID) (free bool) {
 func (c *Controller) Busy(key Key) bool { return c.keys.find(key) != nil }
 
 // Ready says whether a record that comes now may run at once, if its key is not busy and it has what it reads.
-func (c *Controller) Ready() bool { return c.runs(c.open()) }
+func (c *Controller) Ready(overtakes bool) bool { return c.runs(c.open(), overtakes) }
 
 // InFlight is how many records have come and not ended, derived ones included.
 func (c *Controller) InFlight() int { return c.flying }

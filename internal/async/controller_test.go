@@ -38,8 +38,8 @@ func wantCounts(t *testing.T, c *Controller, inFlight, parked, queued int) {
 }
 
 func TestRecordsOfAKeyRunOneAfterTheOther(t *testing.T) {
-	c := New(false)
-	a, b, other := c.Admit(1, 0), c.Admit(1, 0), c.Admit(2, 0)
+	c := New()
+	a, b, other := c.Admit(1, 0, false), c.Admit(1, 0, false), c.Admit(2, 0, false)
 	wantCounts(t, c, 3, 0, 3)
 	wantRuns(t, c, a, other)
 	wantCounts(t, c, 3, 2, 1)
@@ -52,8 +52,8 @@ func TestRecordsOfAKeyRunOneAfterTheOther(t *testing.T) {
 }
 
 func TestARecordWaitsForAllItReads(t *testing.T) {
-	c := New(false)
-	a, b := c.Admit(1, 2), c.Admit(2, 1)
+	c := New()
+	a, b := c.Admit(1, 2, false), c.Admit(2, 1, false)
 	wantRuns(t, c)
 	c.Arrived(b)
 	c.Arrived(a)
@@ -63,8 +63,8 @@ func TestARecordWaitsForAllItReads(t *testing.T) {
 }
 
 func TestARecordDoesNotOvertakeOneOfItsKeyThatReads(t *testing.T) {
-	c := New(false)
-	a, b := c.Admit(1, 1), c.Admit(1, 0)
+	c := New()
+	a, b := c.Admit(1, 1, false), c.Admit(1, 0, false)
 	wantRuns(t, c)
 	c.Arrived(a)
 	wantRuns(t, c, a)
@@ -73,8 +73,8 @@ func TestARecordDoesNotOvertakeOneOfItsKeyThatReads(t *testing.T) {
 }
 
 func TestReadsOfARecordThatWaitsForItsKeyArriveMeanwhile(t *testing.T) {
-	c := New(false)
-	a, b := c.Admit(1, 0), c.Admit(1, 1)
+	c := New()
+	a, b := c.Admit(1, 0, false), c.Admit(1, 1, false)
 	wantRuns(t, c, a)
 	c.Arrived(b)
 	wantRuns(t, c)
@@ -83,10 +83,10 @@ func TestReadsOfARecordThatWaitsForItsKeyArriveMeanwhile(t *testing.T) {
 }
 
 func TestOfRecordsThatMayStartTheFirstAdmittedIsFirst(t *testing.T) {
-	c := New(false)
+	c := New()
 	var ids []ID
 	for key := range Key(8) {
-		ids = append(ids, c.Admit(key, 1))
+		ids = append(ids, c.Admit(key, 1, false))
 	}
 	for _, i := range []int{5, 2, 7, 0, 3, 6, 1, 4} {
 		c.Arrived(ids[i])
@@ -95,12 +95,12 @@ func TestOfRecordsThatMayStartTheFirstAdmittedIsFirst(t *testing.T) {
 }
 
 func TestARecordThatRanInlineAndIsParkedHoldsItsKey(t *testing.T) {
-	c := New(false)
-	if c.Busy(1) || !c.Ready() {
+	c := New()
+	if c.Busy(1) || !c.Ready(false) {
 		t.Fatal("it may not run at once")
 	}
 	a := c.Start(1)
-	b := c.Admit(1, 0)
+	b := c.Admit(1, 0, false)
 	if !c.Busy(1) || c.Busy(2) {
 		t.Error("the wrong key is busy")
 	}
@@ -111,26 +111,26 @@ func TestARecordThatRanInlineAndIsParkedHoldsItsKey(t *testing.T) {
 }
 
 func TestAnIDIsUsedAgainAfterItsRecordHasEnded(t *testing.T) {
-	c := New(false)
-	a, b := c.Admit(1, 0), c.Admit(2, 0)
+	c := New()
+	a, b := c.Admit(1, 0, false), c.Admit(2, 0, false)
 	wantRuns(t, c, a, b)
 	wantDone(t, c, a, true)
-	if again := c.Admit(3, 1); again != a {
+	if again := c.Admit(3, 1, false); again != a {
 		t.Errorf("ID %d, and %d is free", again, a)
 	}
-	if another := c.Admit(4, 1); another == a || another == b || another == 0 {
+	if another := c.Admit(4, 1, false); another == a || another == b || another == 0 {
 		t.Errorf("ID %d is in use", another)
 	}
 	wantRuns(t, c)
 }
 
 func TestWhatWasUnfinishedAtABarrierIsToldInTheOrderOfItsComing(t *testing.T) {
-	c := New(false)
-	running, sameKey := c.Admit(1, 0), c.Admit(1, 0)
-	cold := c.Admit(2, 1)
+	c := New()
+	running, sameKey := c.Admit(1, 0, false), c.Admit(1, 0, false)
+	cold := c.Admit(2, 1, false)
 	wantRuns(t, c, running)
 	event := c.Close()
-	later := c.Admit(3, 0)
+	later := c.Admit(3, 0, false)
 	// From the barrier on nothing is started any more, and the operator waits for those inside only.
 	wantDone(t, c, running, false)
 	if c.Parked() != 0 {
@@ -153,10 +153,10 @@ func TestWhatWasUnfinishedAtABarrierIsToldInTheOrderOfItsComing(t *testing.T) {
 }
 
 func TestAllThatIsInFlightEndsWithoutMoreInput(t *testing.T) {
-	for _, relaxed := range []bool{false, true} {
-		c := New(relaxed)
+	for _, overtake := range []bool{false, true} {
+		c := New()
 		for i := range 1000 {
-			c.Admit(Key(i%7), 0)
+			c.Admit(Key(i%7), 0, overtake)
 			if i%10 == 0 {
 				c.Close()
 			}
@@ -174,17 +174,17 @@ func TestAllThatIsInFlightEndsWithoutMoreInput(t *testing.T) {
 				c.Leave()
 			}
 			if !due && len(ids) == 0 {
-				t.Fatalf("relaxed %v: %d records are stuck", relaxed, c.InFlight())
+				t.Fatalf("overtaking %v: %d records are stuck", overtake, c.InFlight())
 			}
 		}
-		if !relaxed && left != 100 {
+		if !overtake && left != 100 {
 			t.Errorf("%d events have left when the last record ends", left)
 		}
 	}
 }
 
 func TestARecordUsesItsKeyInTheOrderOfFirstAccess(t *testing.T) {
-	c := New(false)
+	c := New()
 	a, b := c.Begin(), c.Begin()
 	wantCounts(t, c, 2, 2, 0)
 	if !c.Enter(b, 1, 0) {
@@ -200,7 +200,7 @@ func TestARecordUsesItsKeyInTheOrderOfFirstAccess(t *testing.T) {
 }
 
 func TestAFirstAccessWaitsForWhatTheRecordReads(t *testing.T) {
-	c := New(false)
+	c := New()
 	a, b := c.Begin(), c.Begin()
 	if c.Enter(a, 1, 2) || c.Enter(b, 1, 0) {
 		t.Fatal("one goes on whose reads have not come, or in front of the first")
@@ -215,7 +215,7 @@ func TestAFirstAccessWaitsForWhatTheRecordReads(t *testing.T) {
 }
 
 func TestARecordThatUsesNoStateFreesNoKey(t *testing.T) {
-	c := New(false)
+	c := New()
 	a := c.Begin()
 	event := c.Close()
 	if _, ok := c.Due(); ok {
@@ -229,10 +229,10 @@ func TestARecordThatUsesNoStateFreesNoKey(t *testing.T) {
 
 // If it stood behind the record that came after the event, both would wait for ever.
 func TestAFirstAccessComesBeforeRecordsOfALaterEpoch(t *testing.T) {
-	c := New(false)
+	c := New()
 	a, b := c.Start(1), c.Begin()
 	c.Close()
-	later := c.Admit(1, 0)
+	later := c.Admit(1, 0, false)
 	if c.Enter(b, 1, 0) {
 		t.Fatal("two use a key at once")
 	}

@@ -82,8 +82,10 @@ func (c *Controller) open() EventID { return c.oldest + EventID(c.epochs.len()-1
 
 func (c *Controller) epoch(e EventID) *epoch { return c.epochs.at(int(e - c.oldest)) }
 
-// runs says whether records of an epoch may start.
-func (c *Controller) runs(e EventID) bool { return c.relaxed || e == c.oldest }
+// runs says whether a record of an epoch may start. None overtakes those that are held back: some may be of its key.
+func (c *Controller) runs(e EventID, overtakes bool) bool {
+	return e == c.oldest || overtakes && c.held == 0
+}
 
 // hold keeps a record of an epoch that may not run out of its key's queue, where it would be in the way.
 func (c *Controller) hold(e *epoch, id ID) {
@@ -93,6 +95,7 @@ func (c *Controller) hold(e *epoch, id ID) {
 		c.records[e.lastHeld].next = id
 	}
 	e.lastHeld = id
+	c.held++
 }
 
 // release puts the records of an epoch that may run from now on into the queues of their keys.
@@ -101,6 +104,7 @@ func (c *Controller) release(e *epoch) {
 		r := &c.records[id]
 		next := r.next
 		r.next = 0
+		c.held--
 		c.append(c.keys.find(r.key), id)
 		id = next
 	}

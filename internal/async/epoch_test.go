@@ -39,9 +39,9 @@ func perform(t *testing.T, c *Controller, event EventID) {
 }
 
 func TestAnEventWaitsForTheRecordsBeforeIt(t *testing.T) {
-	for _, relaxed := range []bool{false, true} {
-		c := New(relaxed)
-		a, b := c.Admit(1, 0), c.Admit(2, 0)
+	for _, overtake := range []bool{false, true} {
+		c := New()
+		a, b := c.Admit(1, 0, overtake), c.Admit(2, 0, overtake)
 		event := c.Close()
 		wantRuns(t, c, a, b)
 		wantDone(t, c, a, true)
@@ -57,7 +57,7 @@ func TestAnEventWaitsForTheRecordsBeforeIt(t *testing.T) {
 }
 
 func TestAnEventWithNothingBeforeItIsDueAtOnce(t *testing.T) {
-	c := New(false)
+	c := New()
 	for event := range EventID(3) {
 		if e := c.Close(); e != event {
 			t.Fatalf("event %d is called %d", event, e)
@@ -67,12 +67,12 @@ func TestAnEventWithNothingBeforeItIsDueAtOnce(t *testing.T) {
 	wantNoneDue(t, c)
 }
 
-func TestStrictRecordsDoNotStartBeforeTheEventBeforeThemHasLeft(t *testing.T) {
-	c := New(false)
-	a := c.Admit(1, 0)
+func TestRecordsDoNotStartBeforeTheEventBeforeThemHasLeft(t *testing.T) {
+	c := New()
+	a := c.Admit(1, 0, false)
 	event := c.Close()
-	b, d := c.Admit(2, 0), c.Admit(1, 1)
-	if c.Ready() {
+	b, d := c.Admit(2, 0, false), c.Admit(1, 1, false)
+	if c.Ready(false) {
 		t.Error("a record may run at once, and an event waits")
 	}
 	wantRuns(t, c, a)
@@ -84,18 +84,18 @@ func TestStrictRecordsDoNotStartBeforeTheEventBeforeThemHasLeft(t *testing.T) {
 	wantRuns(t, c)
 	wantLeave(t, c, event)
 	wantRuns(t, c, b, d)
-	if !c.Ready() {
+	if !c.Ready(false) {
 		t.Error("no event waits, and a record may not run at once")
 	}
 }
 
-func TestRelaxedRecordsStartBeforeTheEventAndItLeavesAfterTheEarlierOnes(t *testing.T) {
-	c := New(true)
-	a := c.Admit(1, 1)
+func TestRecordsThatOvertakeStartBeforeTheEventAndItLeavesAfterTheEarlierOnes(t *testing.T) {
+	c := New()
+	a := c.Admit(1, 1, true)
 	first := c.Close()
-	b := c.Admit(2, 0)
+	b := c.Admit(2, 0, true)
 	second := c.Close()
-	if !c.Ready() {
+	if !c.Ready(true) {
 		t.Error("a record may not run at once")
 	}
 	wantRuns(t, c, b)
@@ -108,11 +108,11 @@ func TestRelaxedRecordsStartBeforeTheEventAndItLeavesAfterTheEarlierOnes(t *test
 	perform(t, c, second)
 }
 
-func TestRelaxedRecordsOfAKeyKeepTheirOrderAcrossEvents(t *testing.T) {
-	c := New(true)
-	a := c.Admit(1, 1)
+func TestRecordsOfAKeyThatOvertakeKeepTheirOrderAcrossEvents(t *testing.T) {
+	c := New()
+	a := c.Admit(1, 1, true)
 	c.Close()
-	b := c.Admit(1, 0)
+	b := c.Admit(1, 0, true)
 	wantRuns(t, c)
 	c.Arrived(a)
 	wantRuns(t, c, a)
@@ -120,8 +120,33 @@ func TestRelaxedRecordsOfAKeyKeepTheirOrderAcrossEvents(t *testing.T) {
 	wantRuns(t, c, b)
 }
 
+func TestRecordsThatOvertakeEventsWaitForThoseThatDoNot(t *testing.T) {
+	c := New()
+	first := c.Admit(1, 1, false)
+	event := c.Close()
+	early := c.Admit(2, 0, true)
+	wantRuns(t, c, early)
+	held := c.Admit(3, 0, false)
+	behind, free := c.Admit(3, 0, true), c.Admit(4, 0, true)
+	if c.Ready(true) {
+		t.Error("a record may run at once, and one before it waits for an event")
+	}
+	wantRuns(t, c)
+	c.Arrived(first)
+	wantRuns(t, c, first)
+	wantDone(t, c, first, true)
+	perform(t, c, event)
+	wantRuns(t, c, held, free)
+	wantDone(t, c, held, false)
+	wantRuns(t, c, behind)
+	c.Close()
+	if !c.Ready(true) || c.Ready(false) {
+		t.Error("records do not overtake although none waits for an event")
+	}
+}
+
 func TestAnEventWaitsForWhatWasDerivedFromIt(t *testing.T) {
-	c := New(false)
+	c := New()
 	event := c.Close()
 	wantDue(t, c, event)
 	a, b := c.Derive(1, 0), c.Derive(1, 1)
@@ -140,7 +165,7 @@ func TestAnEventWaitsForWhatWasDerivedFromIt(t *testing.T) {
 }
 
 func TestATimerThatRanInlineAndIsParkedHoldsItsEvent(t *testing.T) {
-	c := New(true)
+	c := New()
 	event := c.Close()
 	wantDue(t, c, event)
 	a := c.StartDerived(1)
@@ -155,7 +180,7 @@ func TestATimerThatRanInlineAndIsParkedHoldsItsEvent(t *testing.T) {
 }
 
 func TestAnEventIsNotSettledByDerivedRecordsThatHaveEnded(t *testing.T) {
-	c := New(false)
+	c := New()
 	event := c.Close()
 	wantDue(t, c, event)
 	a := c.Derive(1, 0)
@@ -167,10 +192,10 @@ func TestAnEventIsNotSettledByDerivedRecordsThatHaveEnded(t *testing.T) {
 }
 
 func TestATimerRunsBeforeLaterRecordsThatHaveNotStarted(t *testing.T) {
-	for _, relaxed := range []bool{false, true} {
-		c := New(relaxed)
+	for _, overtake := range []bool{false, true} {
+		c := New()
 		event := c.Close()
-		later := c.Admit(1, 0) // relaxed: it could start
+		later := c.Admit(1, 0, overtake) // overtaking, it could start
 		wantDue(t, c, event)
 		a, b := c.Derive(1, 1), c.Derive(1, 0)
 		c.Settle()
@@ -186,9 +211,9 @@ func TestATimerRunsBeforeLaterRecordsThatHaveNotStarted(t *testing.T) {
 }
 
 func TestATimerWaitsForALaterRecordThatHasStarted(t *testing.T) {
-	c := New(true)
+	c := New()
 	event := c.Close()
-	started, later := c.Admit(1, 0), c.Admit(1, 0)
+	started, later := c.Admit(1, 0, true), c.Admit(1, 0, true)
 	wantRuns(t, c, started)
 	wantDue(t, c, event)
 	timer := c.Derive(1, 0)
@@ -204,9 +229,9 @@ func TestATimerWaitsForALaterRecordThatHasStarted(t *testing.T) {
 // With a limit of one record, and that one in flight, a timer gets in nevertheless: else its event would never
 // leave, and strict the record would never start.
 func TestTimersOverdrawALimitOfOne(t *testing.T) {
-	c, limit := New(false), NewLimit(1)
+	c, limit := New(), NewLimit(1)
 	event := c.Close()
-	record := c.Admit(1, 0)
+	record := c.Admit(1, 0, false)
 	if !limit.Full(c.InFlight()) {
 		t.Fatal("the limit is not reached")
 	}
@@ -231,19 +256,17 @@ func TestTimersOverdrawALimitOfOne(t *testing.T) {
 }
 
 func TestManyTimersOfOneKeyRunInTheirOrder(t *testing.T) {
-	for _, relaxed := range []bool{false, true} {
-		c := New(relaxed)
-		event := c.Close()
-		var want []ID
-		wantDue(t, c, event)
-		for range 5000 {
-			want = append(want, c.Derive(1, 0))
-		}
-		c.Settle()
-		for i, id := range want {
-			wantRuns(t, c, id)
-			wantDone(t, c, id, i == len(want)-1)
-		}
-		wantLeave(t, c, event)
+	c := New()
+	event := c.Close()
+	var want []ID
+	wantDue(t, c, event)
+	for range 5000 {
+		want = append(want, c.Derive(1, 0))
 	}
+	c.Settle()
+	for i, id := range want {
+		wantRuns(t, c, id)
+		wantDone(t, c, id, i == len(want)-1)
+	}
+	wantLeave(t, c, event)
 }

@@ -13,7 +13,7 @@ var seeds = flag.Uint64("async.seeds", 1000, "how many random histories are run"
 
 // controller is what a history drives: the controller, or one with a planted bug.
 type controller interface {
-	Admit(Key, int) ID
+	Admit(Key, int, bool) ID
 	Arrived(ID)
 	Start(Key) ID
 	StartDerived(Key) ID
@@ -23,7 +23,7 @@ type controller interface {
 	Next() (ID, bool)
 	Done(ID) bool
 	Busy(Key) bool
-	Ready() bool
+	Ready(bool) bool
 	Close() EventID
 	Due() (EventID, bool)
 	Settle()
@@ -44,6 +44,7 @@ type history struct {
 	input       int      // records and events to come
 	keys        int      // among which they choose
 	firstAccess bool     // records begin without key
+	overtaking  int      // so many of four records overtake events
 	reads       []*entry // whose reads are on their way, once for each
 	timers      int      // that the event that is due has still to derive
 	failures    int      // of reads, and delays
@@ -54,10 +55,9 @@ type history struct {
 
 func newHistory(seed uint64, wrap func(*Controller) controller) *history {
 	rng := rand.New(rand.NewPCG(seed, 0))
-	relaxed := rng.IntN(2) == 0
-	m := &model{relaxed: relaxed}
-	h := &history{m: m, rng: rng, firstAccess: rng.IntN(4) == 0, seen: map[Key]*seen{}}
-	h.c = wrap(New(relaxed))
+	overtaking := []int{0, 0, 2, 3, 4, 4}[rng.IntN(6)]
+	h := &history{m: &model{}, rng: rng, overtaking: overtaking, firstAccess: rng.IntN(4) == 0, seen: map[Key]*seen{}}
+	h.c = wrap(New())
 	h.input, h.keys = 20+rng.IntN(60), 1+rng.IntN(12)
 	h.limit = NewLimit([]int{1, 2, 5, 20, 100}[rng.IntN(5)])
 	return h
@@ -114,13 +114,14 @@ func (h *history) take() {
 func (h *history) record() {
 	e := h.random()
 	e.epoch = h.m.closed
+	e.overtakes = h.rng.IntN(4) < h.overtaking
 	busy := h.busy(e.key)
-	switch {
-	case h.firstAccess && h.m.ready():
+	switch ready := h.m.ready(e.overtakes); {
+	case h.firstAccess && ready:
 		e.keyed, e.pending, e.enter = false, 0, h.rng.IntN(e.parks+2)
 		h.enlist(e, h.c.Begin())
 		h.inline(e)
-	case h.m.ready() && !busy && e.pending == 0:
+	case ready && !busy && e.pending == 0:
 		if e.parks > 0 {
 			h.enlist(e, h.c.Start(e.key))
 			h.inline(e)
@@ -129,7 +130,8 @@ func (h *history) record() {
 			h.stops(e)
 		}
 	default:
-		h.enlist(e, h.c.Admit(e.key, e.pending))
+		e.held = !ready
+		h.enlist(e, h.c.Admit(e.key, e.pending, e.overtakes))
 	}
 }
 
@@ -289,8 +291,7 @@ func (h *history) leave() {
 		return
 	}
 	if ok {
-		h.m.left++
-		h.m.due, h.m.settled = false, false
+		h.m.leave()
 	}
 }
 

@@ -16,9 +16,12 @@ type entry struct {
 	epoch   int
 	pending int
 	derived bool
-	keyed   bool // it has a place
-	inside  bool
-	running bool
+	held    bool // until all events before it have left
+	// overtakes says that it need not wait for them.
+	overtakes bool
+	keyed     bool // it has a place
+	inside    bool
+	running   bool
 
 	parks int // how often its function will still wait
 	enter int // so many waits before the end it enters its key; more than parks: never
@@ -26,7 +29,6 @@ type entry struct {
 
 // model is the rules once more, as plainly as they can be said: it looks at all records for every question.
 type model struct {
-	relaxed    bool
 	entries    []*entry
 	seq        int
 	closed     int // events that came
@@ -60,22 +62,36 @@ func (m *model) busy(key Key) bool {
 	return slices.ContainsFunc(m.entries, func(e *entry) bool { return e.keyed && e.key == key })
 }
 
-func (m *model) ready() bool { return m.relaxed || m.closed == m.left }
+func (m *model) ready(overtakes bool) bool {
+	return m.closed == m.left || overtakes && m.count(func(e *entry) bool { return e.held }) == 0
+}
+
+// leave says that the oldest event has left: those that waited for it alone get in line.
+func (m *model) leave() {
+	m.left++
+	m.due, m.settled = false, false
+	for _, e := range m.entries { // which are in the order of admission
+		if e.held && e.epoch == m.left {
+			m.seq++
+			e.held, e.place = false, m.seq
+		}
+	}
+}
 
 // before says whether a must start before b, both of one key.
 func (m *model) before(a, b *entry) bool {
 	if a.running || a.derived != b.derived {
 		return a.running || a.derived
 	}
-	if !m.relaxed && a.epoch != b.epoch {
-		return a.epoch < b.epoch
+	if a.held != b.held {
+		return b.held
 	}
 	return a.place < b.place
 }
 
 // mayStart says whether a record waits for nothing but its turn.
 func (m *model) mayStart(e *entry) bool {
-	if !e.keyed || e.running || e.pending > 0 || !m.relaxed && e.epoch != m.left {
+	if !e.keyed || e.running || e.pending > 0 || e.held {
 		return false
 	}
 	return !slices.ContainsFunc(m.entries, func(o *entry) bool {
@@ -119,8 +135,10 @@ func (m *model) differs(c controller) string {
 	if want := [...]int{len(m.entries), inside, len(m.entries) - inside}; got != want {
 		return fmt.Sprintf("%v are in flight, inside, queued, and not %v", got, want)
 	}
-	if got, want := c.Ready(), m.ready(); got != want {
-		return fmt.Sprintf("Ready is %v", got)
+	for _, overtakes := range []bool{false, true} {
+		if got, want := c.Ready(overtakes), m.ready(overtakes); got != want {
+			return fmt.Sprintf("Ready(%v) is %v", overtakes, got)
+		}
 	}
 	return ""
 }

@@ -10,9 +10,9 @@ type keysApart struct {
 }
 
 // Records of a key are taken for records of different ones.
-func (c *keysApart) Admit(key Key, pending int) ID {
+func (c *keysApart) Admit(key Key, pending int, overtakes bool) ID {
 	c.n += 1000
-	return c.Controller.Admit(key+c.n, pending)
+	return c.Controller.Admit(key+c.n, pending, overtakes)
 }
 
 type firstComeFirst struct{ *Controller }
@@ -105,8 +105,8 @@ func (c impatient) Arrived(id ID) {
 type counts struct{ *Controller }
 
 // A record that comes after an event counts as one that came before it.
-func (c counts) Admit(key Key, pending int) ID {
-	id := c.Controller.Admit(key, pending)
+func (c counts) Admit(key Key, pending int, overtakes bool) ID {
+	id := c.Controller.Admit(key, pending, overtakes)
 	if r := &c.records[id]; r.epoch > c.oldest {
 		c.epoch(r.epoch).left--
 		r.epoch--
@@ -133,7 +133,29 @@ func (c reuses) Done(id ID) bool {
 
 type alwaysReady struct{ *Controller }
 
-func (c alwaysReady) Ready() bool { return true }
+func (c alwaysReady) Ready(bool) bool { return true }
+
+type overtakesAll struct{ *Controller }
+
+// Every record overtakes events.
+func (c overtakesAll) Admit(key Key, pending int, _ bool) ID {
+	return c.Controller.Admit(key, pending, true)
+}
+
+type passesHeld struct{ *Controller }
+
+// A record that overtakes events overtakes those, too, that wait for them.
+func (c passesHeld) Admit(key Key, pending int, overtakes bool) ID {
+	held := c.held
+	if c.held = 0; !overtakes {
+		c.held = held
+	}
+	id := c.Controller.Admit(key, pending, overtakes)
+	if overtakes {
+		c.held += held
+	}
+	return id
+}
 
 type neverBusy struct{ *Controller }
 
@@ -195,7 +217,8 @@ func TestPlantedBugsAreFound(t *testing.T) {
 		"last first":       func(c *Controller) controller { return lastFirst{c} },
 		"starts twice":     func(c *Controller) controller { return startsTwice{c} },
 		"enters at once":   func(c *Controller) controller { return entersAtOnce{c} },
-		"relaxed":          func(c *Controller) controller { c.relaxed = true; return c },
+		"overtakes all":    func(c *Controller) controller { return overtakesAll{c} },
+		"passes held":      func(c *Controller) controller { return passesHeld{c} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(100) {

@@ -34,7 +34,7 @@ func (h *history) starts(e *entry) {
 		h.fail("a timer of key %d overtakes another", e.key)
 	case !e.derived && timer != nil && timer.epoch >= e.epoch:
 		h.fail("a timer of key %d fires before a record that came before its watermark", e.key)
-	case !h.m.relaxed && e.derived && record != nil && record.epoch > e.epoch:
+	case e.derived && record != nil && !record.overtakes && record.epoch > e.epoch:
 		h.fail("a record of key %d starts before a timer of the watermark before it", e.key)
 	}
 	s.inside = e
@@ -53,21 +53,21 @@ func (h *history) stops(e *entry) {
 
 func TestWhatAKeyMustNotSeeIsFound(t *testing.T) {
 	record := func(arrival, epoch int) *entry { return &entry{arrival: arrival, epoch: epoch} }
+	overtaking := &entry{arrival: 3, epoch: 1, overtakes: true}
 	timer := func(arrival, epoch int) *entry { return &entry{arrival: arrival, epoch: epoch, derived: true} }
 	for _, c := range []struct {
-		relaxed bool
-		order   []*entry
-		fault   string
+		order []*entry
+		fault string
 	}{
-		{false, []*entry{record(1, 0), record(2, 0), timer(4, 0), timer(5, 0), record(3, 1)}, ""},
-		{true, []*entry{record(1, 0), record(3, 1), timer(2, 0)}, ""},
-		{false, []*entry{record(1, 0), record(3, 1), timer(2, 0)}, "before a timer of the watermark"},
-		{true, []*entry{record(2, 0), record(1, 0)}, "a record of key 0 overtakes"},
-		{true, []*entry{timer(2, 0), timer(1, 0)}, "a timer of key 0 overtakes"},
-		{true, []*entry{timer(2, 0), record(1, 0)}, "fires before a record"},
-		{false, []*entry{{arrival: 1, pending: 1}}, "without what it reads"},
+		{[]*entry{record(1, 0), record(2, 0), timer(4, 0), timer(5, 0), record(3, 1)}, ""},
+		{[]*entry{record(1, 0), overtaking, timer(2, 0)}, ""},
+		{[]*entry{record(1, 0), record(3, 1), timer(2, 0)}, "before a timer of the watermark"},
+		{[]*entry{record(2, 0), record(1, 0)}, "a record of key 0 overtakes"},
+		{[]*entry{timer(2, 0), timer(1, 0)}, "a timer of key 0 overtakes"},
+		{[]*entry{timer(2, 0), record(1, 0)}, "fires before a record"},
+		{[]*entry{{arrival: 1, pending: 1}}, "without what it reads"},
 	} {
-		h := &history{m: &model{relaxed: c.relaxed}, seen: map[Key]*seen{}}
+		h := &history{m: &model{}, seen: map[Key]*seen{}}
 		for _, e := range c.order {
 			h.starts(e)
 			h.stops(e)

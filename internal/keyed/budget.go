@@ -74,12 +74,12 @@ func (b *Budget) FlightShare() int64 {
 	return b.quarter(leastFlight)
 }
 
-// filterShare is how many bytes a store may have of filters of what it has evicted: all together an eighth of the limit.
+// filterShare is how many bytes a store may have of filters of what it has evicted: all together a quarter of the limit.
 func (b *Budget) filterShare() int64 {
 	if !b.Limited() {
 		return math.MaxInt64
 	}
-	return b.quarter(leastDirty) / 2
+	return b.quarter(leastDirty)
 }
 
 // valueShare is how many bytes the values of a state may always take beyond their pages: those of all stores together an

@@ -153,12 +153,11 @@ func (s *Store[K]) remember(part int, hash uint64) {
 	if s.filtering == without {
 		return
 	}
-	t, share, times := &s.dir.parts[part], s.Budget.filterShare(), 4
-	if s.remembered > share/8 {
-		times = 2 // much of a larger layer might never be used
-	}
-	s.remembered += t.evicted.add(hash, t.n, times)
-	if s.remembered > share {
+	t := &s.dir.parts[part]
+	before, most := t.evicted.blocks, s.Budget.filterShare()/sizeOfBlock/int64(s.Parts())
+	added := t.evicted.add(hash, t.n, int(most))
+	s.remembered += int64(t.evicted.blocks-before) * sizeOfBlock
+	if !added {
 		for p := range s.dir.parts {
 			s.dir.parts[p].evicted = evicted{}
 		}

@@ -9,10 +9,13 @@ import "math/bits"
 //
 // It is a split block Bloom filter (Putze, Sanders and Singler, "Cache-, hash- and space-efficient Bloom filters", 2007;
 // the salts are those of Parquet's), in layers, of which the newest takes keys until it is full. Each layer
-// is a wait for memory: so the first is for as many keys as there are in memory when the first of them goes.
+// is a wait for memory: so the first is for as many keys as there are in memory when the first of them goes. A filter that
+// may not become larger is folded once: then it takes a few of a hundred others for one of its keys, in half of the memory.
 type evicted struct {
 	layers [][]filterBlock
-	room   int // for keys in the newest layer
+	blocks int  // in all layers
+	room   int  // for keys in the newest layer
+	folded bool // each block has the keys of two
 }
 
 // filterBlock is the line of memory that has all bits of a key.
@@ -27,6 +30,8 @@ const (
 	keysInBlock = 16
 	// leastBlocks are in the first layer at least.
 	leastBlocks = 16
+	// sizeOfBlock is in bytes.
+	sizeOfBlock = 32
 )
 
 // hasEvicted is replaced by the test that shows that no evicted key may be missing.
@@ -63,21 +68,59 @@ func (f *evicted) has(hash uint64) bool {
 	return false
 }
 
-// add adds a key that it does not have, and returns how many bytes it has grown by. The first layer is made for as many keys
-// as are expected, each other is so many times as large as the one before.
-func (f *evicted) add(hash uint64, expected, times int) (grown int64) {
-	if f.room == 0 {
-		blocks := max(leastBlocks, expected/keysInBlock)
-		if n := len(f.layers); n > 0 {
-			blocks = times * len(f.layers[n-1])
-		}
-		f.layers = append(f.layers, make([]filterBlock, blocks))
-		f.room, grown = keysInBlock*blocks, int64(blocks)*int64(sizeOf[filterBlock]())
+// add adds a key that it does not have. A filter of at most so many blocks has no room for it if it cannot be folded again.
+// As many keys as are expected at least will be added.
+func (f *evicted) add(hash uint64, expected, most int) (added bool) {
+	if f.room == 0 && !f.widen(expected, most) {
+		return false
 	}
 	block, mask := filterPlace(f.layers[len(f.layers)-1], mixed(hash))
 	for i := range mask {
 		block[i] |= mask[i]
 	}
 	f.room--
-	return grown
+	return true
+}
+
+// widen adds a layer, four times as large as the one before, or twice if much of a larger one might never be used.
+func (f *evicted) widen(expected, most int) bool {
+	left := most - f.blocks
+	if left < max(2, f.blocks/8) {
+		return f.fold() && f.widen(expected, most)
+	}
+	blocks := max(leastBlocks, expected/keysInBlock)
+	if n := len(f.layers); n > 0 {
+		blocks = 4 * len(f.layers[n-1])
+		if f.blocks > most/8 {
+			blocks /= 2
+		}
+	}
+	blocks = min(blocks, left)
+	blocks &^= 1 // or it could not be folded
+	f.layers = append(f.layers, make([]filterBlock, blocks))
+	f.blocks += blocks
+	f.room = blocks * keysInBlock
+	if f.folded {
+		f.room *= 2
+	}
+	return true
+}
+
+// fold halves the filter, once.
+func (f *evicted) fold() bool {
+	if f.folded {
+		return false
+	}
+	f.folded, f.blocks = true, 0
+	for i, layer := range f.layers {
+		half := make([]filterBlock, len(layer)/2)
+		for at := range layer {
+			for word, bits := range layer[at] {
+				half[at/2][word] |= bits
+			}
+		}
+		f.layers[i] = half
+		f.blocks += len(half)
+	}
+	return true
 }

@@ -15,39 +15,62 @@ func forgetEvicted(there bool) {
 	}
 }
 
-func TestAFilterHasWhatWasAddedAndLittleElse(t *testing.T) {
+// filled is a filter of so many blocks at most with random keys, and the hashes of these and of others.
+func filled(t *testing.T, keys, expected, most int) (f evicted, added []uint64, other func() uint64) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	for _, c := range []struct{ keys, expected, times int }{
-		{1, 0, 2}, {300, 0, 4}, {30_000, 0, 4}, {30_000, 10_000, 2}, {300_000, 0, 4}, {300_000, 150_000, 2},
-	} {
-		keys := c.keys
-		rng, f, bytes := rand.New(rand.NewPCG(seed, 0)), evicted{}, int64(0)
-		// Hashes of one key group of 128 have their upper bits in common.
-		hash := func() uint64 { return rng.Uint64() >> 7 }
-		var added []uint64
-		for range keys {
-			h := hash()
-			bytes += f.add(h, c.expected, c.times)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	other = func() uint64 { return rng.Uint64() >> 7 } // those of one key group of 128 have their upper bits in common
+	for range keys {
+		if h := other(); f.add(h, expected, most) {
 			added = append(added, h)
 		}
-		for _, h := range added {
-			if !f.has(h) {
-				t.Fatalf("%x of %d keys is missing", h, keys)
-			}
+	}
+	return f, added, other
+}
+
+// check says how many of 100,000 others are taken for keys of the filter, which has all that were added.
+func (f *evicted) check(t *testing.T, added []uint64, other func() uint64) (wrong int) {
+	t.Helper()
+	for _, h := range added {
+		if !f.has(h) {
+			t.Fatalf("%x of %d keys is missing", h, len(added))
 		}
-		wrong := 0
-		for range 100_000 {
-			if f.has(hash()) {
-				wrong++
-			}
+	}
+	for range 100_000 {
+		if f.has(other()) {
+			wrong++
 		}
-		if wrong > 1000 {
-			t.Errorf("with %d keys %d of 100000 others are taken for one of them", keys, wrong)
+	}
+	return wrong
+}
+
+func TestAFilterHasWhatWasAddedAndLittleElse(t *testing.T) {
+	const ample = 1 << 40
+	for _, c := range []struct{ keys, expected, most int }{
+		{1, 0, ample}, {300, 0, ample}, {30_000, 0, ample}, {30_000, 10_000, 10_000}, {300_000, 0, ample}, {300_000, 150_000, 80_000},
+	} {
+		f, added, other := filled(t, c.keys, c.expected, c.most)
+		if wrong := f.check(t, added, other); wrong > 1000 || len(added) != c.keys {
+			t.Errorf("with %d of %d keys %d of 100000 others are taken for one of them", len(added), c.keys, wrong)
 		}
-		if most := int64(8*keys + 600); bytes > most {
-			t.Errorf("%d keys take %d bytes, want at most %d", keys, bytes, most)
+		if got, most := f.blocks*sizeOfBlock, 8*c.keys+600; got > most {
+			t.Errorf("%d keys take %d bytes, want at most %d", c.keys, got, most)
 		}
+	}
+}
+
+func TestAFilterWithoutMoreRoomIsFoldedOnceAndThenTakesNoMore(t *testing.T) {
+	const most, keys = 1000, 50_000
+	f, added, other := filled(t, keys, 3000, most)
+	if n := len(added); n < 30*most || n == keys || !f.folded {
+		t.Errorf("a filter of %d blocks has taken %d keys", most, n)
+	}
+	if f.blocks > most {
+		t.Errorf("it has %d blocks, want at most %d", f.blocks, most)
+	}
+	if wrong := f.check(t, added, other); wrong > 25_000 {
+		t.Errorf("%d of 100000 others are taken for one of its keys", wrong)
 	}
 }
 

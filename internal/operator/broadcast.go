@@ -31,6 +31,7 @@ func NewProcessBroadcast[K comparable, In, B, Out any](
 	if err != nil {
 		return nil, err
 	}
+	p.heeds = true
 	return &ProcessBroadcast[K, In, B, Out]{p, newAnnouncing[B, Out](env, fn)}, nil
 }
 

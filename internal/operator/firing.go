@@ -145,7 +145,7 @@ func (p *Process[K, In, Out]) fireNext(h *hand[K, In, Out]) error {
 	t := p.due[p.nextDue]
 	p.nextDue++
 	busy := p.flight.InFlight() > 0 && p.flight.Busy(async.Key(t.slot)) || p.state.store.Coming(t.slot)
-	if busy || t.processing && !p.flight.Ready() {
+	if busy || t.processing && !p.flight.Ready(p.env.Relaxed) {
 		p.putOff(t)
 		return nil
 	}
@@ -172,7 +172,7 @@ func (p *Process[K, In, Out]) putOff(t dueTimer) {
 	}
 	var id async.ID
 	if t.processing {
-		id = p.flight.Admit(async.Key(t.slot), pending)
+		id = p.flight.Admit(async.Key(t.slot), pending, p.env.Relaxed)
 	} else {
 		id = p.flight.Derive(async.Key(t.slot), pending)
 		p.derived++

@@ -3,7 +3,9 @@ package operator
 import "github.com/aquifer-stream/aquifer/internal/async"
 
 // mayBegin says whether a row that has to wait does so at its first access to state, and not before it begins.
-func (p *Process[K, In, Out]) mayBegin() bool { return p.env.FirstAccess && p.flight.Ready() }
+func (p *Process[K, In, Out]) mayBegin(l *load[In], i int) bool {
+	return p.env.FirstAccess && p.flight.Ready(p.overtakes(l, i))
+}
 
 // FirstAccess implements flow.Engine: the row takes its place among those of its key, and sleeps until it has what was
 // foreseen for it, and the rows have ended that came to use the key before it.
@@ -20,7 +22,6 @@ func (h *hand[K, In, Out]) FirstAccess() (slot uint32, ok bool) {
 	p.state.store.Hold(h.slot)
 	h.id, h.flies = p.flight.Begin(), true
 	l.users++
-	p.keep(h.id, h.ticket)
 	if p.flight.Enter(h.id, async.Key(h.slot), pending) {
 		return uint32(h.slot), true
 	}

@@ -15,7 +15,7 @@ type flights struct {
 
 func newFlights(env *Env) flights {
 	return flights{
-		flight: async.New(env.Relaxed), limit: async.NewLimit(env.InFlight), arrivals: newArrivals(),
+		flight: async.New(), limit: async.NewLimit(env.InFlight), arrivals: newArrivals(),
 	}
 }
 

@@ -37,10 +37,11 @@ type inFlight[K comparable, In, Out any] struct {
 type load[In any] struct {
 	batch     *flow.Batch[In]
 	slots     []keyed.Slot
-	next      int   // the first row that nothing has been done with
-	users     int   // rows in flight
-	bytes     int64 // that count as in flight
-	watermark int64 // that came before it
+	next      int        // the first row that nothing has been done with
+	users     int        // rows in flight
+	waiting   []async.ID // of those that had not begun when they came to be
+	bytes     int64      // that count as in flight
+	watermark int64      // that came before it
 	ahead     *awaited
 	asked     []bool // by row: whether it has asked for more than its key; empty for none
 }
@@ -62,7 +63,7 @@ func (f *inFlight[K, In, Out]) forKey(slot keyed.Slot) (read *awaited) {
 	return nil
 }
 
-// ticket is a record or timer in flight.
+// ticket is a record or timer in flight that has not begun.
 type ticket[In any] struct {
 	load  *load[In] // nil for a timer
 	row   int
@@ -112,7 +113,7 @@ func (p *Process[K, In, Out]) newLoad(b *flow.Batch[In]) *load[In] {
 		l, p.loads = p.loads[n-1], p.loads[:n-1]
 	}
 	slots := slices.Grow(l.slots[:0], len(b.Rows))[:len(b.Rows)]
-	*l = load[In]{batch: b, slots: slots, watermark: p.arrived, asked: l.asked[:0]}
+	*l = load[In]{batch: b, slots: slots, watermark: p.arrived, asked: l.asked[:0], waiting: l.waiting[:0]}
 	return l
 }
 
@@ -237,7 +238,7 @@ func (p *Process[K, In, Out]) apply(h *hand[K, In, Out]) (blocked bool, err erro
 		}
 		l.next++
 		waits := (flying > 0 || l.ahead != nil || len(p.events) > 0) && p.waits(l, i)
-		if waits && !p.mayBegin() {
+		if waits && !p.mayBegin(l, i) {
 			p.admit(l, i)
 			continue
 		}
@@ -256,13 +257,20 @@ func (p *Process[K, In, Out]) apply(h *hand[K, In, Out]) (blocked bool, err erro
 		}
 	}
 	p.load = nil
+	p.thin(l)
 	p.recycle(l)
 	return false, p.sendMuch()
 }
 
 // waits says whether a row cannot run at once.
 func (p *Process[K, In, Out]) waits(l *load[In], i int) bool {
-	return !p.flight.Ready() || p.state.store.Held(l.slots[i]) || p.reads(l, i)
+	return !p.flight.Ready(p.overtakes(l, i)) || p.state.store.Held(l.slots[i]) || p.reads(l, i)
+}
+
+// overtakes says whether a row need not wait for the events before it. Without timers, a row that is not late by the
+// watermarks before it does the same whether they have left or not, and is no later for whoever comes next.
+func (p *Process[K, In, Out]) overtakes(l *load[In], i int) bool {
+	return p.env.Relaxed || !p.heeds && l.batch.Times[i] > l.watermark
 }
 
 // reads says whether something is being read for a row.
@@ -279,12 +287,13 @@ func (p *Process[K, In, Out]) admit(l *load[In], i int) {
 		pending = 1
 	}
 	p.state.store.Hold(slot)
-	id := p.flight.Admit(async.Key(slot), pending)
+	id := p.flight.Admit(async.Key(slot), pending, p.overtakes(l, i))
 	p.env.Stats.Waited.Add(1)
 	if pending > 0 {
 		l.ahead.ids = append(l.ahead.ids, id)
 	}
 	l.users++
+	l.waiting = append(l.waiting, id)
 	p.keep(id, ticket[In]{load: l, row: i})
 }
 
@@ -298,6 +307,7 @@ func (p *Process[K, In, Out]) keep(id async.ID, t ticket[In]) {
 // begin runs a row or timer that has been in flight.
 func (p *Process[K, In, Out]) begin(h *hand[K, In, Out], id async.ID) (err error) {
 	h.id, h.ticket, h.flies = id, p.tickets[id], true
+	p.tickets[id] = ticket[In]{}
 	t := &h.ticket
 	if t.load == nil {
 		err = p.callTimer(h, t.timer)
@@ -329,7 +339,6 @@ func (p *Process[K, In, Out]) outcome(h *hand[K, In, Out], err error) error {
 func (p *Process[K, In, Out]) ended(h *hand[K, In, Out]) error {
 	id, t := h.id, h.ticket
 	h.id, h.ticket, h.flies = 0, ticket[In]{}, false
-	p.tickets[id] = ticket[In]{}
 	if p.flight.Done(id) && !p.isDue(h.slot) {
 		p.state.store.Release(h.slot)
 	}

@@ -185,6 +185,32 @@ func TestAWatermarkLeavesAfterAllThatCameBeforeIt(t *testing.T) {
 	}
 }
 
+// entries are diaries without timers.
+type entries struct{ diary diary }
+
+func (e *entries) Open(s *state.Scope) error { return e.diary.Open(s) }
+func (e *entries) Process(ctx *flow.Context, in *event, out flow.Collector[string]) error {
+	return e.diary.Process(ctx, in, out)
+}
+
+func TestWithoutTimersARowOvertakesTheWatermarkUnlessItIsLate(t *testing.T) {
+	newEntries := func() ProcessFunc[event, string] { return &entries{} }
+	r := newShelfRigOf(t, newEntries, strict, event{"a", 0, 2}, event{"b", 0, 1})
+	r.rows(nil, event{"b", 0, 1})
+	r.passes()
+	r.wants("b1=2")
+	r.rows(nil, event{"a", 0, 2})
+	r.rig.watermark(7)
+	r.rows(nil, event{"b", 8, 3})
+	r.wants("b3=3")
+	r.rows(nil, event{"b", 7, 7}, event{"b", 8, 9}) // the second is behind one that waits
+	r.wants("")
+	r.passes()
+	r.wants("a2 asks")
+	r.all()
+	r.wants("a2 hears 1 true, a2=2, w7, b7=4, b9=5")
+}
+
 func TestABatchWaitsForAWatermarkAlthoughNothingIsInFlightAnyMore(t *testing.T) {
 	r := newShelfRig(t, strict, event{"a", 0, 1}, event{"b", 0, 1})
 	r.rows(nil, event{"b", 0, 1})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
+	"github.com/aquifer-stream/aquifer/internal/record"
 	"github.com/aquifer-stream/aquifer/state"
 )
 
@@ -33,12 +34,19 @@ type batches[In any] interface {
 	weigh(b *flow.Batch[In], state int64) int64
 	// recycle takes back a batch that nobody needs any more.
 	recycle(b *flow.Batch[In])
+	// pick copies rows of a batch, so that nothing holds on to it; nil if that cannot be.
+	pick(b *flow.Batch[In], rows []int) *flow.Batch[In]
 }
 
 // pooled are the batches that every operator shares.
 type pooled[In any] struct {
 	Pool[In]
 	weight weight[In]
+	layout record.Layout
+}
+
+func newPooled[In any]() pooled[In] {
+	return pooled[In]{PoolOf[In](), newWeight[In](), record.LayoutOf[In]()}
 }
 
 func (p pooled[In]) weigh(b *flow.Batch[In], state int64) int64 { return p.weight.of(b, state) }
@@ -94,6 +102,7 @@ type Process[K comparable, In, Out any] struct {
 	fn       ProcessFunc[In, Out]
 	onTimer  TimerFunc[Out]   // nil if the function has none
 	prefetch PrefetchFunc[In] // nil if the function has none
+	heeds    bool             // what a row does may depend on the events before it
 	timers   processTimers
 	in       batches[In]
 	out      Pool[Out]
@@ -104,7 +113,7 @@ type Process[K comparable, In, Out any] struct {
 func NewProcess[K comparable, In, Out any](
 	env *Env, next Receiver[Out], key func(*In) K, fn ProcessFunc[In, Out],
 ) (*Process[K, In, Out], error) {
-	return newProcess(env, next, key, fn, batches[In](pooled[In]{PoolOf[In](), newWeight[In]()}))
+	return newProcess(env, next, key, fn, batches[In](newPooled[In]()))
 }
 
 func newProcess[K comparable, In, Out any](
@@ -118,7 +127,7 @@ func newProcess[K comparable, In, Out any](
 		stateless: newStateless(env, next), state: s, key: key, fn: fn,
 		in: in, out: PoolOf[Out](),
 	}
-	p.onTimer, _ = usersOf(fn).(TimerFunc[Out])
+	p.onTimer, p.heeds = usersOf(fn).(TimerFunc[Out])
 	p.prefetch, _ = fn.(PrefetchFunc[In])
 	p.inFlight = newInFlight[K, In, Out](env)
 	p.rows = p.out.Get()

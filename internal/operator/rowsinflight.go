@@ -27,6 +27,7 @@ type rowsInFlight[T any] struct {
 	events     []windowEvent   // in their order; the first may be performed
 	performing bool
 	urgency    *channel.Urgency
+	relaxed    bool         // rows overtake watermarks
 	arrived    int64        // the last watermark that has come
 	seats      map[seat]int // that must stay where they are, and how many want that
 	loads      []*rowLoad[T]
@@ -76,6 +77,7 @@ type rowLoad[T any] struct {
 func newRowsInFlight[T any](env *Env) rowsInFlight[T] {
 	return rowsInFlight[T]{
 		flights: newFlights(env), weight: newWeight[T](), arrived: flow.NoTime, seats: map[seat]int{}, urgency: env.Urgency,
+		relaxed: env.Relaxed,
 	}
 }
 
@@ -95,7 +97,7 @@ func (f *rowsInFlight[T]) clear() bool { return f.flight.InFlight() == 0 && len(
 
 // free reports whether a row of a key may be added now, as far as others are concerned.
 func (f *rowsInFlight[T]) free(hash uint64) bool {
-	return f.flight.Ready() && (f.flight.InFlight() == 0 || !f.flight.Busy(async.Key(hash)))
+	return f.flight.Ready(f.relaxed) && (f.flight.InFlight() == 0 || !f.flight.Busy(async.Key(hash)))
 }
 
 // hold keeps a slot where it is until as many calls of release.
@@ -122,7 +124,7 @@ func (f *rowsInFlight[T]) wait(r waitingRow[T], behind bool) {
 			pending++
 		}
 	}
-	id := f.flight.Admit(async.Key(r.load.batch.Hashes[r.row]), pending)
+	id := f.flight.Admit(async.Key(r.load.batch.Hashes[r.row]), pending, f.relaxed)
 	if reads {
 		r.load.ids = append(r.load.ids, id)
 	}

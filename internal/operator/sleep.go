@@ -104,5 +104,4 @@ func (p *Process[K, In, Out]) lift(h *hand[K, In, Out]) {
 		h.ticket.load.users++
 	}
 	h.flies = true
-	p.keep(h.id, h.ticket)
 }

@@ -139,8 +139,7 @@ type under[L, R any] struct {
 
 func newEitherBatches[L, R any]() *eitherBatches[L, R] {
 	return &eitherBatches[L, R]{
-		left: pooled[L]{PoolOf[L](), newWeight[L]()}, right: pooled[R]{PoolOf[R](), newWeight[R]()},
-		under: map[*flow.Batch[either[L, R]]]under[L, R]{},
+		left: newPooled[L](), right: newPooled[R](), under: map[*flow.Batch[either[L, R]]]under[L, R]{},
 	}
 }
 
@@ -191,6 +190,17 @@ func (e *eitherBatches[L, R]) recycle(b *flow.Batch[either[L, R]]) {
 	clear(b.Rows)
 	b.Times, b.Hashes = nil, nil
 	e.free = append(e.free, b)
+}
+
+func (e *eitherBatches[L, R]) pick(b *flow.Batch[either[L, R]], rows []int) *flow.Batch[either[L, R]] {
+	if u := e.under[b]; u.left != nil {
+		if few := e.left.pick(u.left, rows); few != nil {
+			return e.ofLeft(few)
+		}
+	} else if few := e.right.pick(u.right, rows); few != nil {
+		return e.ofRight(few)
+	}
+	return nil
 }
 
 // sides are the lines of both sides that a line of either is. Each has all events: what both have come to is agreed on

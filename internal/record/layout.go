@@ -1,6 +1,11 @@
 package record
 
-import "reflect"
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"unsafe"
+)
 
 // maxReferences is how many strings and byte slices a type may hold in place. Types with more are opaque.
 const maxReferences = 64
@@ -30,6 +35,18 @@ func LayoutOf[T any]() Layout {
 	}
 	l.PointerFree = len(l.Strings)+len(l.Bytes) == 0
 	return l
+}
+
+// Detach replaces the strings and slices of bytes of a value, which is not Opaque, by copies: it holds on to nothing else.
+func (l *Layout) Detach(value unsafe.Pointer) {
+	for _, off := range l.Strings {
+		s := (*string)(unsafe.Add(value, off))
+		*s = strings.Clone(*s)
+	}
+	for _, off := range l.Bytes {
+		b := (*[]byte)(unsafe.Add(value, off))
+		*b = bytes.Clone(*b)
+	}
 }
 
 // add notes the pointers of a type that lies at the offset, and reports false if the type is opaque.

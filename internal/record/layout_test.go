@@ -74,3 +74,20 @@ func checkOpaque[T any](t *testing.T) {
 		t.Errorf("%v: layout %+v, want %+v", reflect.TypeFor[T](), got, want)
 	}
 }
+
+func TestAValueThatIsDetachedHoldsOnToNothing(t *testing.T) {
+	type row struct {
+		N   int64
+		A   [2]string
+		Raw []byte
+	}
+	name, raw := []byte("name"), []byte("raw")
+	shared := unsafe.String(&name[0], len(name))
+	r := row{N: 1, A: [2]string{shared, "other"}, Raw: raw}
+	layout := LayoutOf[row]()
+	layout.Detach(unsafe.Pointer(&r))
+	name[0], raw[0] = 'x', 'x'
+	if want := (row{N: 1, A: [2]string{"name", "other"}, Raw: []byte("raw")}); !reflect.DeepEqual(r, want) {
+		t.Errorf("%+v, want %+v", r, want)
+	}
+}

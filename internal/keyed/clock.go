@@ -174,10 +174,16 @@ func (d *directory[K]) sweep(p int, clean func(Slot) bool, evict func(Slot)) (ev
 		victims := m.used.without(m.seen).without(m.pinned).without(m.held).without(m.coming)
 		m.seen = bitmap{}
 		for i := range victims.all {
-			if s := Slot(page)<<pageBits + i; clean(s) {
-				evict(s)
-				evicted++
+			if !clean(Slot(page)<<pageBits + i) {
+				victims.unset(i)
 			}
+		}
+		if d.foresee != nil {
+			d.foresee(page, &victims)
+		}
+		for i := range victims.all {
+			evict(Slot(page)<<pageBits + i)
+			evicted++
 		}
 	}
 	return evicted

@@ -41,6 +41,8 @@ type directory[K comparable] struct {
 	makeRoom func(p int)
 	heavy    func() bool
 	pinned   []Slot
+	// foresee is told of slots of a page that are about to be evicted; nil for nothing to be done then.
+	foresee func(page uint32, victims *bitmap)
 }
 
 type part struct {

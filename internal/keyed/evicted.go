@@ -68,6 +68,16 @@ func (f *evicted) has(hash uint64) bool {
 	return false
 }
 
+// touch reads what has and add will read of a key.
+func (f *evicted) touch(hash uint64) (sum uint64) {
+	hash = mixed(hash)
+	for _, layer := range f.layers {
+		at, _ := bits.Mul64(hash, uint64(len(layer)))
+		sum += uint64(layer[at][0])
+	}
+	return sum
+}
+
 // add adds a key that it does not have. A filter of at most so many blocks has no room for it if it cannot be folded again.
 // As many keys as are expected at least will be added.
 func (f *evicted) add(hash uint64, expected, most int) (added bool) {

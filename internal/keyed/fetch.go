@@ -168,7 +168,7 @@ func (s *Store[K]) wantMissing(r *reads) {
 
 // makeRoom frees slots of a part. Where all that takes much memory has timers, the latest of these go first.
 func (s *Store[K]) makeRoom(p int) {
-	if s.dir.sweep(p, s.clean, s.evict) > 0 || !s.heavy() {
+	if s.dir.sweep(p, s.clean, s.forgetForeseen) > 0 || !s.heavy() {
 		return
 	}
 	for _, t := range s.states {
@@ -176,8 +176,28 @@ func (s *Store[K]) makeRoom(p int) {
 			timers.recede(p, leastTimers)
 		}
 	}
-	s.dir.sweep(p, s.clean, s.evict)
+	s.dir.sweep(p, s.clean, s.forgetForeseen)
 }
+
+// foresee reads what changes when keys of a page are evicted, of all of them at once, so that the waits for memory overlap.
+func (s *Store[K]) foresee(page uint32, victims *bitmap) {
+	f := &s.foreseen
+	f.keys = f.keys[:0]
+	for i := range victims.all {
+		f.keys = append(f.keys, s.dir.keys[page][i])
+	}
+	var hashes [pageLen]uint64
+	s.codec.Hash(f.keys, hashes[:len(f.keys)])
+	t, next := &s.dir.parts[s.dir.owner[page]], 0
+	for i := range victims.all {
+		h := hashes[next]
+		f.hashes[i] = h
+		f.touched += t.words[h&uint64(len(t.words)-1)] + t.evicted.touch(h)
+		next++
+	}
+}
+
+func (s *Store[K]) forgetForeseen(slot Slot) { s.forget(slot, s.foreseen.hashes[slot&pageMask]) }
 
 func (s *Store[K]) clean(slot Slot) bool {
 	for _, t := range s.states {
@@ -189,14 +209,16 @@ func (s *Store[K]) clean(slot Slot) bool {
 }
 
 // evict forgets a key.
-func (s *Store[K]) evict(slot Slot) {
+func (s *Store[K]) evict(slot Slot) { s.forget(slot, s.hash(*s.dir.key(slot))) }
+
+func (s *Store[K]) forget(slot Slot, hash uint64) {
 	for _, t := range s.states {
 		t.evict(slot)
 	}
-	p, hash := s.dir.partOf(slot), s.hash(*s.dir.key(slot))
+	p := s.dir.partOf(slot)
 	s.dir.parts[p].partial = true
 	if s.dir.marks[slot>>pageBits].alone.has(slot) || !s.dir.parts[p].evicted.has(hash) {
 		s.remember(p, hash)
 	}
-	s.vacate(slot)
+	s.vacate(slot, hash)
 }

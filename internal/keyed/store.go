@@ -98,6 +98,15 @@ type Store[K comparable] struct {
 	words    []uint64
 	absent   []int     // places in the batch at hand of keys that the first look has not found
 	strings  []uintptr // offsets of strings in K
+	foreseen foreseen[K]
+}
+
+// foreseen are keys of a page that are about to be evicted.
+type foreseen[K comparable] struct {
+	keys   []K
+	hashes [pageLen]uint64 // by slot
+	// touched keeps the compiler from leaving out loads whose values nobody needs.
+	touched uint64
 }
 
 // NewStore returns an empty store.
@@ -118,6 +127,7 @@ func NewStore[K comparable](cfg Config) (*Store[K], error) {
 		s.filtering = counting
 	}
 	s.dir.restrict(&s.core, s.heavy, s.makeRoom)
+	s.dir.foresee = s.foresee
 	return s, nil
 }
 
@@ -189,6 +199,9 @@ func (s *Store[K]) probe(keys []K, hashes []uint64, slots []Slot) {
 		}
 	}
 	s.dir.hold(slots[:len(keys)])
+	for _, i := range s.absent {
+		s.foreseen.touched += s.dir.parts[s.part(hashes[i])].evicted.touch(hashes[i])
+	}
 	for _, i := range s.absent {
 		if words[i] = 0; s.below(hashes[i]) {
 			words[i] = 1

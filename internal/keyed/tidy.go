@@ -48,17 +48,17 @@ func (s *Store[K]) drop(slot Slot) {
 			return
 		}
 	}
-	s.vacate(slot)
+	s.vacate(slot, s.hash(*s.dir.key(slot)))
 }
 
 // vacate takes a slot's key out of the directory.
-func (s *Store[K]) vacate(slot Slot) {
+func (s *Store[K]) vacate(slot Slot, hash uint64) {
 	for _, t := range s.states {
 		t.vacate(slot)
 	}
 	if s.visited != nil {
 		delete(s.visited, slot)
 	}
-	s.dir.remove(slot, s.hash(*s.dir.key(slot)))
+	s.dir.remove(slot, hash)
 	s.Vacated++
 }

@@ -14,12 +14,16 @@ type filters struct {
 // filterBytes are ten bits, of so many entries.
 func filterBytes(entries float64) float64 { return entries * 10 / 8 }
 
-// fit reports whether about all filters have a place in a half of the cache. As long as nothing has been taken in,
-// nobody knows how large entries are, and they do.
+// smallEntry is about what a number that is kept for a number takes of a table, in bytes.
+const smallEntry = 20
+
+// fit reports whether about all filters have a place in a half of the cache. As long as nothing has been taken in, as
+// after a restore, nobody knows how large entries are: they are taken to be small. If they are not, some reads fetch a
+// block in vain for a while; if they were and filters were asked, each would fetch a filter, of half a megabyte.
 func (f *filters) fit(cache int64) bool {
 	bytes, entries := f.bytes.Load(), f.entries.Load()
 	if bytes == 0 {
-		return true
+		bytes, entries = smallEntry, 1
 	}
 	all := float64(f.tables.Load()) * float64(entries) / float64(bytes)
 	return filterBytes(all) <= float64(cache/2)

@@ -11,6 +11,10 @@ func TestFiltersAreAskedWhereTheyFitIntoHalfOfTheCache(t *testing.T) {
 	if !f.fit(0) {
 		t.Error("nothing is known, and they do not fit")
 	}
+	a.is(1000*smallEntry, &f) // 1,250 bytes of filters, if they are small
+	if !f.fit(2500) || f.fit(2498) {
+		t.Error("entries of which nobody knows how large they are are not taken to be small")
+	}
 	f.taken([]TableInfo{{Bytes: 600, Entries: 60}, {Bytes: 200, Entries: 20}})
 	a.is(6000, &f)
 	b.is(2000, &f) // 800 entries in all, and 1,000 bytes of filters

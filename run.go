@@ -262,8 +262,9 @@ func (o RunOptions) run(ctx context.Context, physical *plan.Physical) (Result, e
 const (
 	// maxDirty is how many bytes of changes an operator's subtask keeps before it writes them out, at most.
 	maxDirty = 256 << 20
-	// blockCache is the memory for blocks of tables in jobs without a bound on memory.
-	blockCache = 64 << 20
+	// blockCache is the memory for blocks of tables in jobs without a bound on memory, taken when state is read after a
+	// restore. The filters of the upper levels must fit beside what comes and goes: those of 10 GB do not in 64 MB.
+	blockCache = 256 << 20
 )
 
 // open returns the store that the job's state is kept in.

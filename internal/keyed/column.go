@@ -183,7 +183,7 @@ func (c *column[V]) owned(before, v *V) *V {
 // kept makes a value that has been set the column's own.
 func (c *column[V]) kept(v *V) {
 	if len(c.strings) > 0 {
-		keepStrings(unsafe.Pointer(v), c.strings)
+		record.CloneStrings(unsafe.Pointer(v), c.strings)
 	}
 	c.heft.Take(unsafe.Pointer(v))
 }
@@ -270,13 +270,4 @@ func (c *column[V]) touch(slots []Slot) (sum uint64) {
 		}
 	}
 	return sum
-}
-
-// keepStrings replaces the strings at the offsets by copies, so that the value does not hold on to the
-// memory that they are parts of.
-func keepStrings(p unsafe.Pointer, offsets []uintptr) {
-	for _, off := range offsets {
-		s := (*string)(unsafe.Add(p, off))
-		*s = string(append([]byte(nil), *s...))
-	}
 }

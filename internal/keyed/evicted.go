@@ -45,11 +45,15 @@ func mixed(hash uint64) uint64 {
 
 // filterPlace returns the block of a key in a layer, and its bits in there.
 func filterPlace(layer []filterBlock, hash uint64) (block *filterBlock, mask filterBlock) {
-	at, _ := bits.Mul64(hash, uint64(len(layer)))
 	for i, salt := range filterSalts {
 		mask[i] = 1 << (uint32(hash) * salt >> 27)
 	}
-	return &layer[at], mask
+	return blockOf(layer, hash), mask
+}
+
+func blockOf(layer []filterBlock, hash uint64) *filterBlock {
+	at, _ := bits.Mul64(hash, uint64(len(layer)))
+	return &layer[at]
 }
 
 // has reports whether a key may have been added.
@@ -72,8 +76,7 @@ func (f *evicted) has(hash uint64) bool {
 func (f *evicted) touch(hash uint64) (sum uint64) {
 	hash = mixed(hash)
 	for _, layer := range f.layers {
-		at, _ := bits.Mul64(hash, uint64(len(layer)))
-		sum += uint64(layer[at][0])
+		sum += uint64(blockOf(layer, hash)[0])
 	}
 	return sum
 }
@@ -101,7 +104,7 @@ func (f *evicted) widen(expected, most int) bool {
 	blocks := max(leastBlocks, expected/keysInBlock)
 	if n := len(f.layers); n > 0 {
 		blocks = 4 * len(f.layers[n-1])
-		if f.blocks > most/8 {
+		if f.blocks > most/16 {
 			blocks /= 2
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"unsafe"
+
+	"github.com/aquifer-stream/aquifer/internal/record"
 )
 
 // loader is a state whose values are read together with their key.
@@ -110,7 +112,7 @@ func (s *Store[K]) admit(key K, hash uint64, below bool) Slot {
 		return slot
 	}
 	if len(s.strings) > 0 {
-		keepStrings(unsafe.Pointer(&key), s.strings)
+		record.CloneStrings(unsafe.Pointer(&key), s.strings)
 	}
 	slot := s.dir.insert(p, hash, key)
 	s.fresh = append(s.fresh, slot)

@@ -128,7 +128,7 @@ func (m *Map[MK, V]) place(s Slot, key MK) Slot {
 	e, made := m.create(s, mapEntry[MK]{s, key})
 	if made {
 		if len(m.strings) > 0 {
-			keepStrings(unsafe.Pointer(&m.dir.key(e).key), m.strings)
+			record.CloneStrings(unsafe.Pointer(&m.dir.key(e).key), m.strings)
 		}
 		m.owners[s].kept++
 		if m.linked[m.core.keys.partOf(s)] {

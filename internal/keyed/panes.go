@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"unsafe"
+
+	"github.com/aquifer-stream/aquifer/internal/record"
 )
 
 // Panes are tables of accumulators by key, one for each namespace: the slices of windows. A namespace is
@@ -140,7 +142,7 @@ func (p *Pane[K, A]) create(part int, key K, hash uint64) Slot {
 	}
 	store := p.panes.store
 	if len(store.strings) > 0 {
-		keepStrings(unsafe.Pointer(&key), store.strings)
+		record.CloneStrings(unsafe.Pointer(&key), store.strings)
 	}
 	s := p.dir.insert(part, hash, key)
 	if p.dir.parts[part].partial {

@@ -200,6 +200,9 @@ func (s *Store[K]) probe(keys []K, hashes []uint64, slots []Slot) {
 	}
 	s.dir.hold(slots[:len(keys)])
 	for _, i := range s.absent {
+		if s.remembered == 0 {
+			break // there are no filters
+		}
 		s.foreseen.touched += s.dir.parts[s.part(hashes[i])].evicted.touch(hashes[i])
 	}
 	for _, i := range s.absent {

@@ -3,6 +3,8 @@ package keyed
 import (
 	"slices"
 	"unsafe"
+
+	"github.com/aquifer-stream/aquifer/internal/record"
 )
 
 // Sum is an accumulator for each key that is added to without being read. What a key has may be in parts: entries
@@ -68,7 +70,7 @@ func (c *Sum[A]) Part(s Slot) (acc *A, made bool) {
 // Keep makes what strings of a part lead to its own, when it has been added to.
 func (c *Sum[A]) Keep(acc *A) {
 	if len(c.strings) > 0 {
-		keepStrings(unsafe.Pointer(acc), c.strings) // offsets in an operand, which begins with it
+		record.CloneStrings(unsafe.Pointer(acc), c.strings) // offsets in an operand, which begins with it
 	}
 }
 

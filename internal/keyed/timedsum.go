@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/record"
 )
 
 // TimedSum is a Sum that expires. One that has is as if it were not there: what is added begins another.
@@ -129,7 +130,7 @@ func (c *TimedSum[A]) Part(s Slot) (acc *A, made bool, err error) {
 // Keep makes what strings of a part lead to its own, when it has been added to.
 func (c *TimedSum[A]) Keep(acc *A) {
 	if len(c.strings) > 0 {
-		keepStrings(unsafe.Pointer(acc), c.strings) // offsets in an operand, which begins with it
+		record.CloneStrings(unsafe.Pointer(acc), c.strings) // offsets in an operand, which begins with it
 	}
 }
 

@@ -1,6 +1,10 @@
 package keyed
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/aquifer-stream/aquifer/internal/record"
+)
 
 // Want adds an entry of the slot's map to what is read ahead, unless it is in memory or known to be absent. After
 // Take it is in memory, or known to be absent, until the slot is held no longer and memory is short.
@@ -16,7 +20,7 @@ func (m *Map[MK, V]) Want(a *Ahead, s Slot, key MK) {
 	a.arena = m.core.keys.view()(m.core.prefix(a.arena, m.core.keys.partOf(s), stateID(m.name)), s)
 	a.arena = m.codec.Append(a.arena, &key)
 	if len(m.strings) > 0 {
-		keepStrings(unsafe.Pointer(&key), m.strings)
+		record.CloneStrings(unsafe.Pointer(&key), m.strings)
 	}
 	a.add(at, s, &wantedEntry[MK, V]{m, key})
 }

@@ -39,13 +39,19 @@ func LayoutOf[T any]() Layout {
 
 // Detach replaces the strings and slices of bytes of a value, which is not Opaque, by copies: it holds on to nothing else.
 func (l *Layout) Detach(value unsafe.Pointer) {
-	for _, off := range l.Strings {
-		s := (*string)(unsafe.Add(value, off))
-		*s = strings.Clone(*s)
-	}
+	CloneStrings(value, l.Strings)
 	for _, off := range l.Bytes {
 		b := (*[]byte)(unsafe.Add(value, off))
 		*b = bytes.Clone(*b)
+	}
+}
+
+// CloneStrings replaces the strings at offsets of a value by copies, so that it does not hold on to the memory that they are
+// parts of.
+func CloneStrings(value unsafe.Pointer, offsets []uintptr) {
+	for _, off := range offsets {
+		s := (*string)(unsafe.Add(value, off))
+		*s = strings.Clone(*s)
 	}
 }
 

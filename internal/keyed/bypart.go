@@ -3,18 +3,18 @@ package keyed
 // byPart orders the pages of a snapshot by the key group that they belong to, and steps through them.
 type byPart[V any] struct {
 	*frozenPages[V]
-	appendKey func([]byte, Slot) []byte
+	touchKeys toucher
 	order     []uint32 // of pages
 	part      []uint16 // by page
 	next      int
 	touched   int // how many in order have been
 	slots     []Slot
-	key       []byte
+	sum       uint64 // of what has been touched
 }
 
-func newByPart[V any](f *frozenPages[V], owners []uint16, appendKey func([]byte, Slot) []byte) byPart[V] {
+func newByPart[V any](f *frozenPages[V], owners []uint16, touchKeys toucher) byPart[V] {
 	b := byPart[V]{
-		frozenPages: f, appendKey: appendKey, order: make([]uint32, len(f.pages)), part: make([]uint16, len(f.pages)),
+		frozenPages: f, touchKeys: touchKeys, order: make([]uint32, len(f.pages)), part: make([]uint16, len(f.pages)),
 	}
 	var at []int             // by part: where its next page is in order
 	for n := range f.pages { // whose other fields may be changing
@@ -53,8 +53,6 @@ const (
 // changes are on a page, the first of them will do.
 func (b *byPart[V]) touch(pages []uint32) {
 	b.slots = b.firstOf(pages, b.slots[:0])
-	for _, s := range b.slots {
-		b.key = b.appendKey(b.key[:0], s)
-	}
+	b.sum += b.touchKeys(b.slots)
 	b.touched += len(pages)
 }

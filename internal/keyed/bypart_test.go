@@ -70,14 +70,14 @@ func TestChangesAreVisitedOnceEachInTheOrderOfTheirKeyGroups(t *testing.T) {
 	}
 }
 
-// touched is how many keys are encoded to visit changes beyond those of the changes.
-func touched(t *testing.T, s *Store[int64], c *Column[int64]) (beyond, pages int) {
+// touched is how many keys are touched to visit changes.
+func touched(t *testing.T, s *Store[int64], c *Column[int64]) (keys, pages int) {
 	t.Helper()
 	f := c.freeze().(*frozenColumn[int64])
-	inner, visited, encoded := f.appendKey, 0, 0
-	f.appendKey = func(dst []byte, slot Slot) []byte {
-		encoded++
-		return inner(dst, slot)
+	inner, visited := f.touchKeys, 0
+	f.touchKeys = func(slots []Slot) uint64 {
+		keys += len(slots)
+		return inner(slots)
 	}
 	for part := range s.Parts() {
 		f.each(part, func(Slot, *int64) { visited++ })
@@ -85,7 +85,7 @@ func touched(t *testing.T, s *Store[int64], c *Column[int64]) (beyond, pages int
 	if visited == 0 {
 		t.Error("nothing has changed")
 	}
-	return encoded, len(f.pages)
+	return keys, len(f.pages)
 }
 
 func TestOfPagesFullOfChangesOnlyTheFirstFewAreTouched(t *testing.T) {

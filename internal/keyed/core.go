@@ -48,6 +48,8 @@ type keySpace interface {
 	// view returns a function that appends the encoded key of a slot, for use by another goroutine
 	// while the slots of the frozen epoch stay as they are.
 	view() func(dst []byte, s Slot) []byte
+	// toucher returns one of the keys of slots, likewise.
+	toucher() toucher
 	// resolve finds or creates the slot of the key that begins encoded, and returns what follows it. Nothing is
 	// known of the other state of a slot that it creates, until bring.
 	resolve(encoded []byte) (Slot, []byte, error)

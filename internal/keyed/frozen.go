@@ -151,6 +151,7 @@ type frozenColumn[V any] struct {
 	id        uint32
 	values    *versions[V]
 	appendKey func([]byte, Slot) []byte
+	touchKeys toucher
 	owners    []uint16
 	sorted    *byPart[V]
 }
@@ -165,7 +166,7 @@ func (f *frozenColumn[V]) gather(part int, into *changes) {
 // each yields the changed slots of a part.
 func (f *frozenColumn[V]) each(part int, yield func(s Slot, v *V)) {
 	if f.sorted == nil {
-		b := newByPart(f.frozenPages, f.owners, f.appendKey)
+		b := newByPart(f.frozenPages, f.owners, f.touchKeys)
 		f.sorted = &b
 	}
 	f.sorted.visit(part, yield)

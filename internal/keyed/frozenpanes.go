@@ -13,7 +13,7 @@ func (p *Panes[K, A]) freeze() frozenState {
 		p.known[ns] = struct{}{}
 		keys, codec := pane.dir.keys, p.store.codec
 		f.columns = append(f.columns, &frozenColumn[A]{
-			frozenPages: pane.column.freeze(), values: p.values, owners: pane.dir.owner,
+			frozenPages: pane.column.freeze(), values: p.values, owners: pane.dir.owner, touchKeys: touchPages(keys),
 			appendKey: func(dst []byte, s Slot) []byte {
 				return codec.Append(appendOrdered(dst, ns), &keys[s>>pageBits][s&pageMask])
 			},

@@ -365,6 +365,7 @@ func (m *Map[MK, V]) freeze() frozenState {
 	appendOwner, entries, codec := m.core.keys.view(), m.dir.keys, m.codec
 	pages, unfreeze := m.freezeEntries()
 	entry := func(e Slot) *mapEntry[MK] { return &entries[e>>pageBits][e&pageMask] }
+	ownerOf := func(e Slot) Slot { return entry(e).owner }
 	return &frozenMap[V]{
 		frozenEntries: frozenEntries[V]{
 			frozenColumn: frozenColumn[V]{
@@ -372,10 +373,11 @@ func (m *Map[MK, V]) freeze() frozenState {
 				appendKey: func(dst []byte, e Slot) []byte {
 					return codec.Append(appendOwner(dst, entry(e).owner), &entry(e).key)
 				},
+				touchKeys: touchOwners(ownerOf, m.core.keys.toucher()),
 			},
 			unfreeze: unfreeze,
 		},
-		ownerOf:     func(e Slot) Slot { return entry(e).owner },
+		ownerOf:     ownerOf,
 		appendOwner: appendOwner,
 		appendRest:  func(dst []byte, e Slot) []byte { return codec.Append(dst, &entry(e).key) },
 	}

@@ -25,10 +25,10 @@ type frozenPages[V any] struct {
 // frozenPage is one page of a snapshot.
 type frozenPage[V any] struct {
 	live    *page[V] // the column's page, until it has been saved or read
+	vals    []V      // those of dirty slots, in their order; nil once it has been read
 	index   uint32
 	dirty   bitmap // what live had
 	present bitmap
-	vals    []V // those of dirty slots, in their order; nil once it has been read
 }
 
 // freeze takes the pages changed in the epoch that ends. The caller then begins a new epoch.
@@ -92,7 +92,7 @@ func (f *frozenPages[V]) firstOf(pages []uint32, slots []Slot) []Slot {
 	defer f.mu.Unlock()
 	for _, n := range pages {
 		if p := &f.pages[n]; p.live != nil {
-			f.touched += p.live.dirty[0] + p.present[0]
+			f.touched += p.live.dirty[0] + p.present[len(p.present)-1]
 		}
 	}
 	for _, n := range pages {

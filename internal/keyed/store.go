@@ -159,6 +159,8 @@ func (s *Store[K]) view() func([]byte, Slot) []byte {
 	}
 }
 
+func (s *Store[K]) toucher() toucher { return touchPages(s.dir.keys) }
+
 // Lookup finds the slot of each key of a batch and creates those that are not there. The keys must belong to
 // the store's groups. It probes in passes of independent loads, so that the waits for memory overlap. A key
 // that gets no state before the next Lookup loses its slot again.

@@ -225,7 +225,7 @@ func (c *Sum[A]) vacate(s Slot) {
 func (c *Sum[A]) freeze() frozenState {
 	f := &frozenSum[A]{
 		frozenPages: c.column.freeze(), sum: c, gone: c.gone,
-		appendKey: c.core.keys.view(), owners: c.core.keys.owners(),
+		appendKey: c.core.keys.view(), touchKeys: c.core.keys.toucher(), owners: c.core.keys.owners(),
 	}
 	c.gone = nil
 	return f
@@ -238,6 +238,7 @@ type frozenSum[A any] struct {
 	gone      []partID
 	next      int // of gone
 	appendKey func([]byte, Slot) []byte
+	touchKeys toucher
 	owners    []uint16
 	sorted    *byPart[operand[A]]
 }
@@ -249,7 +250,7 @@ func (f *frozenSum[A]) owner(p partID) int { return int(f.owners[p.slot>>pageBit
 
 func (f *frozenSum[A]) gather(part int, into *changes) {
 	if f.sorted == nil {
-		b := newByPart(f.frozenPages, f.owners, f.appendKey)
+		b := newByPart(f.frozenPages, f.owners, f.touchKeys)
 		f.sorted = &b
 		slices.SortFunc(f.gone, func(a, b partID) int { return f.owner(a) - f.owner(b) })
 	}

@@ -286,6 +286,7 @@ func (t *Timers) freeze() frozenState {
 				entry := &entries[e>>pageBits][e&pageMask]
 				return appendOwner(appendOrdered(dst, entry.time), entry.owner)
 			},
+			touchKeys: touchOwners(func(e Slot) Slot { return entries[e>>pageBits][e&pageMask].owner }, t.core.keys.toucher()),
 		},
 		unfreeze: unfreeze,
 	}

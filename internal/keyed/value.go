@@ -83,6 +83,6 @@ func (c *Column[V]) accept(older []string) error { return c.values.accept(older)
 func (c *Column[V]) freeze() frozenState {
 	return &frozenColumn[V]{
 		frozenPages: c.column.freeze(), id: stateID(c.name), values: c.values,
-		appendKey: c.core.keys.view(), owners: c.core.keys.owners(),
+		appendKey: c.core.keys.view(), touchKeys: c.core.keys.toucher(), owners: c.core.keys.owners(),
 	}
 }

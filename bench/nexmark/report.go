@@ -17,6 +17,13 @@ const (
 	leastMean  = 10
 )
 
+// What memory it should take at most: so many times the raw state, which is what the peer's checkpoint has, and what a
+// process takes without any.
+const (
+	mostMemory  = 3
+	plainMemory = 300e6
+)
+
 // Report is what was measured. Fields of it and of what it is made of are added, never renamed.
 type Report struct {
 	Begun       time.Time `json:"begun"`
@@ -41,7 +48,7 @@ func (r *Report) add(row Row) {
 	for _, x := range r.Rows {
 		if x.Peer != nil {
 			peer = append(peer, x.PeerRatio)
-			r.Goals = append(r.Goals, measure.AtLeast(x.Query, "times the peer", x.PeerRatio, leastRatio))
+			r.Goals = append(r.Goals, measure.AtLeast(x.Query, "times the peer", x.PeerRatio, leastRatio), x.frugality())
 		}
 		if x.BaselineRatio > 0 {
 			baseline = append(baseline, x.BaselineRatio)
@@ -52,6 +59,12 @@ func (r *Report) add(row Row) {
 		goal := measure.AtLeast("all", "times the peer in geometric mean", r.MeanPeerRatio, leastMean)
 		r.Goals = append(r.Goals, goal)
 	}
+}
+
+// frugality is the goal for memory of a query that the peer has run too.
+func (r *Row) frugality() measure.Goal {
+	most := mostMemory*float64(r.Peer.StateBytes) + plainMemory
+	return measure.AtMost(r.Query, "MB of memory at the peak", float64(r.PeakRSSBytes)/1e6, most/1e6)
 }
 
 // geometric is the geometric mean, zero of none and of any zero.
@@ -70,14 +83,15 @@ func geometric(all []float64) float64 {
 func (r Report) Print(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "query\tevents/s\tper CPU-s\tpeak MiB\tstate MiB\trequests\tp50 ms\tp99 ms\t"+
-		"peer per CPU-s\tpeer MiB\t× peer\t× baseline\t")
+		"peer per CPU-s\tpeer MiB\tits state\t× peer\t× baseline\t")
 	for _, x := range r.Rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.0f\t%.1f\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t\n",
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.0f\t%.1f\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n",
 			x.Query, count(x.EventsPerS), count(x.EventsPerCPUS), mib(x.PeakRSSBytes), mib(x.StateBytes), x.ObjectRequests,
 			x.Latency.cell(func(t *Timed) float64 { return t.P50MS }),
 			x.Latency.cell(func(t *Timed) float64 { return t.P99MS }),
 			x.Peer.cell(func(e *Engine) string { return count(e.EventsPerCPUS) }),
 			x.Peer.cell(func(e *Engine) string { return fmt.Sprintf("%.0f", mib(e.PeakRSSBytes)) }),
+			x.Peer.cell(func(e *Engine) string { return fmt.Sprintf("%.1f", mib(e.StateBytes)) }),
 			times(x.PeerRatio), times(x.BaselineRatio))
 	}
 	_ = t.Flush()

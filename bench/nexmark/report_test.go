@@ -20,10 +20,13 @@ func shown() (r Report) {
 	r.add(Row{
 		Query: "q0", Speed: Speed{2e7, 1e7}, PeakRSSBytes: 3 << 20, StateBytes: 1 << 19, ObjectRequests: 12,
 		Latency: &Timed{1, queries.Latency{P50MS: 1.25, P99MS: 1234}}, BaselineRatio: 1.1,
-		Peer: &Engine{Speed: Speed{9e5, 8e5}, PeakRSSBytes: 1 << 30}, PeerRatio: 12.5,
+		Peer: &Engine{Speed: Speed{9e5, 8e5}, PeakRSSBytes: 1 << 30, StateBytes: 1 << 20}, PeerRatio: 12.5,
 	})
 	r.add(Row{Query: "q6", Speed: Speed{54_321, 0}})
-	r.add(Row{Query: "q9", Speed: Speed{3e5, 2e5}, Peer: &Engine{Speed: Speed{1e5, 5e4}}, PeerRatio: 4})
+	r.add(Row{
+		Query: "q9", Speed: Speed{3e5, 2e5}, PeakRSSBytes: 500e6,
+		Peer: &Engine{Speed: Speed{1e5, 5e4}, StateBytes: 50e6}, PeerRatio: 4,
+	})
 	return r
 }
 
@@ -32,9 +35,9 @@ func TestTheTableShowsWhatWasMeasuredAndWhatWasNot(t *testing.T) {
 	shown().Print(&b)
 	lines := strings.Split(b.String(), "\n")
 	for i, want := range []string{
-		"q0 20.00 M 10.00 M 3 0.5 12 1.25 1.23e+03 800 k 1024 12.5 1.1",
-		"q6 54.3 k - 0 0.0 0 - - - - - -",
-		"q9 300 k 200 k 0 0.0 0 - - 50.0 k 0 4 -",
+		"q0 20.00 M 10.00 M 3 0.5 12 1.25 1.23e+03 800 k 1024 1.0 12.5 1.1",
+		"q6 54.3 k - 0 0.0 0 - - - - - - -",
+		"q9 300 k 200 k 477 0.0 0 - - 50.0 k 0 47.7 4 -",
 	} {
 		if got := strings.Join(strings.Fields(lines[i+1]), " "); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -44,6 +47,7 @@ func TestTheTableShowsWhatWasMeasuredAndWhatWasNot(t *testing.T) {
 		"100 events, of which those of the second half were measured; parallelism 2; a checkpoint every 10 s; " +
 			"medians of 3; a machine\n",
 		"q9: 4 times the peer (wanted ≥ 5: MISSED)\n",
+		"q9: 500 MB of memory at the peak (wanted ≤ 450: MISSED)\n",
 		"all: 7.07 times the peer in geometric mean (wanted ≥ 10: MISSED)\n",
 		"1.1 times the baseline in geometric mean\n",
 	} {

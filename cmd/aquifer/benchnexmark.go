@@ -26,7 +26,8 @@ warm-up, and then in each round a run of half of the events and one of all of th
 the second one has more.
 With --peer, the directory of a program "run" that takes the flags of the one for Flink and prints a line of JSON, the
 engines take turns; a query should be 5 times as fast as the peer by processor time, all of them 10 times in geometric
-mean. With --baseline, the results of an earlier run, the table has the ratios to that.
+mean, and take no more memory than 3 times what the peer has in a checkpoint, and 300 MB.
+With --baseline, the results of an earlier run, the table has the ratios to that.
 
   events/s, per CPU-s  medians of the rounds
   peak, state          most memory of a process, size of the last checkpoint's tables

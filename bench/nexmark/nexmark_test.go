@@ -100,7 +100,7 @@ func TestQueriesThatThePeerDoesNotHaveAreMeasuredWithoutIt(t *testing.T) {
 	if r.Rows[0].Peer != nil || r.Rows[1].Peer != nil || r.Rows[0].EventsPerS == 0 || r.Rows[2].Peer == nil {
 		t.Errorf("%+v", r.Rows)
 	}
-	if len(r.Goals) != 2 || r.Goals[0].Part != "q0" || !r.Goals[0].OK || r.Goals[1].Part != "all" || r.Goals[1].OK {
+	if len(r.Goals) != 3 || r.Goals[0].Part != "q0" || !r.Goals[0].OK || r.Goals[2].Part != "all" || r.Goals[2].OK {
 		t.Errorf("%+v", r.Goals)
 	}
 }

@@ -5,24 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"log"
-	"net"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/coordinator"
 	"github.com/aquifer-stream/aquifer/internal/plan"
-)
-
-const (
-	headerTimeout = 5 * time.Second
-	longestHeader = 16 << 10
-	// farewell is for how long End waits for answers to be written.
-	farewell = time.Second
+	"github.com/aquifer-stream/aquifer/internal/serving"
 )
 
 // Config says what is served.
@@ -42,10 +32,8 @@ type Server struct {
 	Config
 	book    *book
 	socket  fs.FileInfo
-	http    http.Server
-	served  chan error     // has what ended the serving
-	open    sync.WaitGroup // connections
-	ended   chan struct{}  // closed when outcome is known
+	http    *serving.Server
+	ended   chan struct{} // closed when outcome is known
 	outcome Outcome
 }
 
@@ -62,28 +50,14 @@ func Serve(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Config: c, served: make(chan error, 1), ended: make(chan struct{})}
+	s := &Server{Config: c, ended: make(chan struct{})}
 	s.socket, err = os.Lstat(c.Path)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
 	}
 	s.book = newBook(c.Plan, Job{Process: os.Getpid(), Socket: c.Path, State: c.State, Started: time.Now().UnixMilli()})
-	s.http = http.Server{
-		Handler: s.pages(), ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: longestHeader,
-		ConnState: s.count, ErrorLog: log.New(io.Discard, "", 0),
-	}
-	go func() { s.served <- s.http.Serve(l) }()
+	s.http = serving.Serve(l, &http.Server{Handler: s.pages()})
 	return s, nil
-}
-
-// count counts the connections that are open.
-func (s *Server) count(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		s.open.Add(1)
-	case http.StateClosed:
-		s.open.Done()
-	}
 }
 
 // Hear takes an event of the job in.
@@ -169,15 +143,8 @@ func (s *Server) End(o Outcome) error {
 	if now, err := os.Lstat(s.Path); err == nil && os.SameFile(now, s.socket) {
 		_ = os.Remove(s.Path) // what is left is found to be stale
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
-	defer cancel()
-	if s.http.Shutdown(ctx) != nil {
-		s.http.Close()
+	if err := s.http.Close(); err != nil {
+		return fmt.Errorf("the control socket was not served to the end: %w", err)
 	}
-	err := <-s.served
-	s.open.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("the control socket was not served to the end: %w", err)
+	return nil
 }

@@ -32,7 +32,7 @@ func two() (all []metric.Sample) {
 }
 
 func TestEverySampleIsServedWithItsTypeAndHelp(t *testing.T) {
-	s := serving(t, Config{Address: loopback})
+	s := served(t, Config{Address: loopback})
 	s.Tell(two())
 	served := families(t, s)
 	for _, m := range metric.All {
@@ -50,7 +50,7 @@ func TestEverySampleIsServedWithItsTypeAndHelp(t *testing.T) {
 }
 
 func TestTheProcessIsMeasuredToo(t *testing.T) {
-	served := families(t, serving(t, Config{Address: loopback}))
+	served := families(t, served(t, Config{Address: loopback}))
 	for _, name := range []string{
 		"go_goroutines", "go_memstats_heap_alloc_bytes", "go_gc_duration_seconds", "process_cpu_seconds_total",
 		"process_resident_memory_bytes", "process_start_time_seconds",
@@ -68,7 +68,7 @@ func TestTheProcessIsMeasuredToo(t *testing.T) {
 
 // A uid is any string that users like.
 func TestLabelsOfAnyKindAreServed(t *testing.T) {
-	s := serving(t, Config{Address: loopback})
+	s := served(t, Config{Address: loopback})
 	uids := []string{"", "a b", `quote " and \`, "line\nbreak", "größer", "bad\xffbyte"}
 	var samples []metric.Sample
 	for _, uid := range uids {
@@ -89,7 +89,7 @@ func TestLabelsOfAnyKindAreServed(t *testing.T) {
 
 // One sample that is wrong must not take the others along.
 func TestSamplesThatCannotBeServedAreLeftOut(t *testing.T) {
-	s := serving(t, Config{Address: loopback})
+	s := served(t, Config{Address: loopback})
 	labels := []metric.Label{{Name: "operation", Value: "read"}}
 	s.Tell([]metric.Sample{
 		{Name: "aquifer_nothing", Value: 1},

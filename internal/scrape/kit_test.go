@@ -29,8 +29,8 @@ func fileWith(t *testing.T, text string) string {
 	return path
 }
 
-// serving is a server that is closed when the test ends.
-func serving(t *testing.T, c Config) *Server {
+// served is a server that is closed when the test ends.
+func served(t *testing.T, c Config) *Server {
 	t.Helper()
 	s, err := Serve(context.Background(), c)
 	if err != nil {

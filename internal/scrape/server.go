@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,19 +15,16 @@ import (
 
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/metric"
+	"github.com/aquifer-stream/aquifer/internal/serving"
 )
 
 const (
-	// Bounds on what a client may make the server wait for, and hold.
-	headerTimeout = 5 * time.Second
-	readTimeout   = 10 * time.Second
-	writeTimeout  = 30 * time.Second
-	idleTimeout   = 2 * time.Minute
-	longestHeader = 16 << 10
+	// Bounds on what a client may make the server wait for.
+	readTimeout  = 10 * time.Second
+	writeTimeout = 30 * time.Second
+	idleTimeout  = 2 * time.Minute
 	// parallelScrapes is how many scrapes are answered at a time; others are told to come again.
 	parallelScrapes = 4
-	// farewell is for how long Close waits for scrapes under way.
-	farewell = time.Second
 )
 
 // Config says what is served, where and to whom.
@@ -46,10 +40,8 @@ type Config struct {
 // Server serves samples until it is closed. It is safe for concurrent use.
 type Server struct {
 	listener net.Listener
-	http     http.Server
+	http     *serving.Server
 	samples  atomic.Pointer[[]metric.Sample]
-	open     sync.WaitGroup // connections
-	served   chan error     // has what ended the serving
 }
 
 // Serve listens at the address and serves from then on. An address that is in use, that cannot be listened at, or
@@ -67,14 +59,12 @@ func Serve(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{listener: listener, served: make(chan error, 1)}
+	s := &Server{listener: listener}
 	s.samples.Store(new([]metric.Sample))
-	s.http = http.Server{
-		Handler:           guarded(secret, s.pages(c.Job)),
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: longestHeader, ConnState: s.count, ErrorLog: log.New(io.Discard, "", 0),
-	}
-	go func() { s.served <- s.http.Serve(listener) }()
+	s.http = serving.Serve(listener, &http.Server{
+		Handler:     guarded(secret, s.pages(c.Job)),
+		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+	})
 	return s, nil
 }
 
@@ -125,16 +115,6 @@ func guarded(secret *Secret, pages http.Handler) http.Handler {
 	})
 }
 
-// count counts the connections that are open.
-func (s *Server) count(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		s.open.Add(1)
-	case http.StateClosed:
-		s.open.Done()
-	}
-}
-
 // Tell has scrapes answered with these samples from now on. They must not be changed afterwards.
 func (s *Server) Tell(samples []metric.Sample) { s.samples.Store(&samples) }
 
@@ -144,15 +124,8 @@ func (s *Server) URL() string { return "http://" + s.listener.Addr().String() + 
 // Close ends the serving, waits a little for scrapes under way, and for all that belongs to the server. An error is
 // what ended the serving before.
 func (s *Server) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
-	defer cancel()
-	if s.http.Shutdown(ctx) != nil {
-		s.http.Close()
+	if err := s.http.Close(); err != nil {
+		return fmt.Errorf("metrics were not served to the end: %w", err)
 	}
-	err := <-s.served
-	s.open.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("metrics were not served to the end: %w", err)
+	return nil
 }

@@ -22,7 +22,7 @@ var floors = []struct {
 }{
 	{"words", []string{
 		"internal/async", "internal/base", "internal/gcpace", "internal/memory", "internal/metric",
-		"internal/programtest", "internal/objstore/gateway",
+		"internal/programtest", "internal/objstore/gateway", "internal/serving",
 	}},
 	{"contracts", []string{"flow", "internal/objstore", "internal/checkpoint", "internal/scrape"}},
 	{"records and stores", []string{

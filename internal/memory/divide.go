@@ -4,6 +4,8 @@ package memory
 type Use struct {
 	// Live is the heap that was alive at the last collection; zero before the first.
 	Live int64
+	// Scan is how much of it the collector looks through, as it does not where there are no pointers.
+	Scan int64
 	// Tables and Blocks are the parts of it that shares are given for.
 	Tables, Blocks int64
 }
@@ -22,20 +24,27 @@ func least(limit int64) Shares {
 	return Shares{max(leastTables, limit/8), max(leastBlocks, limit/16)}
 }
 
-// alive is how much of the limit may be alive.
-func alive(limit int64) int64 { return limit / 5 * 3 }
+// bursts is what rows on their way and buffers may come to take beyond what they had at the last collection.
+const bursts = 256 << 20
+
+// alive is how much of the limit may be alive: as much as leaves room for bursts, and for the garbage that the heap grows by
+// from one collection to the next, which is what the collector has to scan, or an eighth of the limit if that is more.
+func alive(limit, scan int64) int64 {
+	return min(limit/5*4, max(limit/5*3, limit-max(scan, limit/8)-bursts))
+}
 
 // first are the shares to begin with, when nothing has been measured.
 func first(limit int64) Shares {
 	l := least(limit)
-	return Shares{Tables: max(l.Tables, alive(limit)/4), Blocks: max(l.Blocks, alive(limit)/8)}
+	few := alive(limit, limit)
+	return Shares{Tables: max(l.Tables, few/4), Blocks: max(l.Blocks, few/8)}
 }
 
 // divide returns the shares for what is used with the shares before. What tables use they keep.
 func divide(limit int64, u Use, before Shares) Shares {
 	l := least(limit)
 	rest := max(0, u.Live-u.Tables-u.Blocks)
-	pool := alive(limit) - rest
+	pool := alive(limit, u.Scan) - rest
 	wanted := Shares{Tables: wants(u.Tables, before.Tables, pool), Blocks: wants(u.Blocks, before.Blocks, pool)}
 	left := pool - max(u.Tables, l.Tables)
 	blocks := max(l.Blocks, min(wanted.Blocks, max(pool/4, pool-wanted.Tables), left, mostBlocks))

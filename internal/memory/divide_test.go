@@ -15,6 +15,7 @@ const (
 type process struct {
 	wantsTables, wantsBlocks, rest int64
 	tables, blocks                 int64
+	pointers                       bool // in tables
 }
 
 // after lets a process go on through so many collections and returns its last shares.
@@ -22,23 +23,28 @@ func (p *process) after(collections int, limit int64, s Shares) Shares {
 	for range collections {
 		p.tables = max(p.tables, min(p.wantsTables, s.Tables)) // which do not give memory back
 		p.blocks = min(p.wantsBlocks, s.Blocks)
-		s = divide(limit, Use{Live: p.rest + p.tables + p.blocks, Tables: p.tables, Blocks: p.blocks}, s)
+		u := Use{Live: p.rest + p.tables + p.blocks, Scan: p.rest, Tables: p.tables, Blocks: p.blocks}
+		if p.pointers {
+			u.Scan += p.tables
+		}
+		s = divide(limit, u, s)
 	}
 	return s
 }
 
-func TestWhatIsAliveIsKeptToThreeFifths(t *testing.T) {
+func TestWhatIsAliveIsKeptToThreeFifthsBesidePointers(t *testing.T) {
+	most := func(limit int64) int64 { return limit / 5 * 3 }
 	for _, limit := range []int64{256 * mb, gb, 16 * gb} {
 		for _, rest := range []int64{20 * mb, limit / 10, limit / 4} {
 			for _, p := range []process{
-				{limit, limit, rest, 0, 0}, {limit, 10 * mb, rest, 0, 0}, {10 * mb, limit, rest, 0, 0},
-				{limit / 4, limit / 4, rest, 0, 0},
+				{limit, limit, rest, 0, 0, true}, {limit, 10 * mb, rest, 0, 0, true}, {limit / 2, limit, rest, 0, 0, true},
+				{limit / 2, limit / 4, rest, 0, 0, true},
 			} {
 				s := p.after(100, limit, first(limit))
-				if live := p.rest + p.tables + p.blocks; live > alive(limit) {
+				if live := p.rest + p.tables + p.blocks; live > most(limit) {
 					t.Errorf("%d MB: %+v: %d MB are alive", limit/mb, p, live/mb)
 				}
-				if s.Tables+s.Blocks+rest > alive(limit)+mb {
+				if s.Tables+s.Blocks+rest > most(limit)+mb {
 					t.Errorf("%d MB: %+v has shares %+v", limit/mb, p, s)
 				}
 			}
@@ -46,17 +52,29 @@ func TestWhatIsAliveIsKeptToThreeFifths(t *testing.T) {
 	}
 }
 
+func TestTablesWithoutPointersLeaveOneFifthOfMuchMemoryFree(t *testing.T) {
+	for limit, want := range map[int64]int64{
+		200 * mb: 120 * mb, gb: 640 * mb, 2 * gb: 1536 * mb, 16 * gb: 16 * gb / 5 * 4,
+	} {
+		p := process{wantsTables: limit, wantsBlocks: limit, rest: 30 * mb}
+		p.after(200, limit, first(limit))
+		if live := p.rest + p.tables + p.blocks; live > want || live < want/10*9 {
+			t.Errorf("%d MB: %d MB are alive, want %d", limit/mb, live/mb, want/mb)
+		}
+	}
+}
+
 func TestWhatOneDoesNotNeedTheOtherHas(t *testing.T) {
 	const limit, rest = gb, 50 * mb
-	pool := alive(limit) - rest
+	pool := alive(limit, limit) - rest
 	for _, c := range []struct {
 		process
 		tables, blocks int64 // at least
 	}{
-		{process{limit, limit, rest, 0, 0}, pool / 10 * 7, pool / 10 * 2},
-		{process{limit, mb, rest, 0, 0}, pool / 10 * 8, leastBlocks},
-		{process{20 * mb, limit, rest, 0, 0}, 20 * mb, pool / 4 * 3},
-		{process{pool / 2, pool / 4, rest, 0, 0}, pool / 2, pool / 4},
+		{process{limit, limit, rest, 0, 0, true}, pool / 10 * 7, pool / 10 * 2},
+		{process{limit, mb, rest, 0, 0, true}, pool / 10 * 8, leastBlocks},
+		{process{20 * mb, limit, rest, 0, 0, true}, 20 * mb, pool / 4 * 3},
+		{process{pool / 2, pool / 4, rest, 0, 0, true}, pool / 2, pool / 4},
 	} {
 		s := c.after(100, limit, first(limit))
 		if c.process.tables < min(c.tables, c.wantsTables) || s.Blocks < c.blocks {
@@ -70,7 +88,7 @@ func TestSharesAreNeverLessThanTheLeast(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 10_000 {
 		limit := rng.Int64N(1 << rng.IntN(45) << 1)
-		u := Use{rng.Int64N(1 << 40), rng.Int64N(1 << 35), rng.Int64N(1 << 35)}
+		u := Use{rng.Int64N(1 << 40), rng.Int64N(1 << 40), rng.Int64N(1 << 35), rng.Int64N(1 << 35)}
 		before := Shares{1 + rng.Int64N(1<<35), 1 + rng.Int64N(1<<35)}
 		l := least(limit)
 		for _, s := range []Shares{divide(limit, u, before), first(limit)} {

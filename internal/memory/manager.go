@@ -111,14 +111,14 @@ func (m *Manager) look() {
 	limit := m.limit.Bytes()
 	outside := m.blocks.OutsideHeap()
 	m.tell(max(limit-outside, smallest))
-	live, cycles := heap()
+	live, scan, cycles := heap()
 	live += outside
 	used := m.tables.Used() + m.blocks.Used()
 	if cycles != m.cycles || limit != m.set {
 		// What was used at the collection is not known, but before and after it: the less of both leaves more to
 		// the rest.
 		less := min(used, m.before)
-		u := Use{Live: live, Tables: m.tables.Used(), Blocks: m.blocks.Used()}
+		u := Use{Live: live, Scan: scan, Tables: m.tables.Used(), Blocks: m.blocks.Used()}
 		u.Live += used - less
 		m.give(divide(limit, u, m.shares))
 	}
@@ -146,9 +146,12 @@ func (m *Manager) TakeOverfull() bool { return m.overfull.CompareAndSwap(true, f
 // smallest is the limit below which the runtime would do little but collect.
 const smallest = 64 << 20
 
-// heap is what was alive at the last collection, and how many there have been.
-func heap() (live int64, cycles uint64) {
-	m := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
+// heap is what was alive at the last collection, how much of that there was to scan, and how many there have been.
+func heap() (live, scan int64, cycles uint64) {
+	m := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/heap:bytes"}, {Name: "/gc/cycles/total:gc-cycles"},
+	}
 	metrics.Read(m)
-	return int64(min(m[0].Value.Uint64(), math.MaxInt64)), m[1].Value.Uint64()
+	bytes := func(i int) int64 { return int64(min(m[i].Value.Uint64(), math.MaxInt64)) }
+	return bytes(0), bytes(1), m[2].Value.Uint64()
 }

@@ -3,12 +3,15 @@ package lsm
 import "sync/atomic"
 
 // filters decides whether reads ask the filters of tables in the lowest level, which hold nearly all keys: ten bits of
-// each. Where values are small, and the state is many times the cache, they do not fit into it. Then most reads would
-// fetch a filter, and push out another, to learn that the key is there; without it they fetch the block with the key.
-// The filters of higher levels are few and always asked. It is shared by the shards of a process.
+// each. They are of use for keys that are not there, and cost as much for one that is: a read that is the first to look into
+// a table fetches a filter of a megabyte, to learn that it must fetch a block. So they are asked when the blocks that were
+// read in vain come to as much as all filters are, and not before: neither way costs more than twice the better one. And not
+// where values are small and the state is many times the cache, so that each filter would push out another. The filters of
+// higher levels are few and always asked. It is shared by the shards of a process.
 type filters struct {
 	tables         atomic.Int64 // bytes of the tables of all shards
 	bytes, entries atomic.Int64 // of tables taken in so far
+	vain           atomic.Int64 // reads of keys that were not there
 }
 
 // filterBytes are ten bits, of so many entries.
@@ -17,20 +20,21 @@ func filterBytes(entries float64) float64 { return entries * 10 / 8 }
 // smallEntry is about what a number that is kept for a number takes of a table, in bytes.
 const smallEntry = 20
 
-// fit reports whether about all filters have a place in a half of the cache. As long as nothing has been taken in, as
-// after a restore, nobody knows how large entries are: they are taken to be small. If they are not, some reads fetch a
-// block in vain for a while; if they were and filters were asked, each would fetch a filter, of half a megabyte.
-func (f *filters) fit(cache int64) bool {
+// pay reports whether reads are to ask the filters: they would have saved as much as they are, and have a place, about, in
+// a half of the cache. As long as nothing has been taken in, as after a restore, nobody knows how large entries are: they
+// are taken to be small.
+func (f *filters) pay(cache int64) bool {
 	bytes, entries := f.bytes.Load(), f.entries.Load()
 	if bytes == 0 {
 		bytes, entries = smallEntry, 1
 	}
 	all := float64(f.tables.Load()) * float64(entries) / float64(bytes)
-	return filterBytes(all) <= float64(cache/2)
+	size := filterBytes(all)
+	return size <= float64(cache/2) && size <= float64(f.vain.Load()*blockSize)
 }
 
-// filtersFit is fit for the cache as it is now.
-func (r *Resources) filtersFit() bool { return r.filters.fit(r.blocks.Limit()) }
+// filtersPay is pay for the cache as it is now.
+func (r *Resources) filtersPay() bool { return r.filters.pay(r.blocks.Limit()) }
 
 // taken notes tables that were taken in.
 func (f *filters) taken(tables []TableInfo) {

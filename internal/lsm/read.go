@@ -29,7 +29,7 @@ func (s *Shard) Read(ctx context.Context, keys [][]byte, found func(i int, value
 	s.turns.reading()
 	s.keysRead.Add(int64(len(keys)))
 	return s.read(func() error {
-		r := &groupRead{shard: s, filters: s.res.filtersFit(), readers: s.res.readers, keys: keys, found: found}
+		r := &groupRead{shard: s, filters: s.res.filtersPay(), readers: s.res.readers, keys: keys, found: found}
 		if len(keys) == 1 {
 			return r.one(ctx)
 		}
@@ -107,6 +107,9 @@ func (r *groupRead) fromCache(ctx context.Context) (err error) {
 // look looks up a key.
 func (r *groupRead) look(it *pebble.Iterator, i int) error {
 	value, ok, err := r.seek(it, r.keys[i])
+	if err == nil && !ok {
+		r.shard.res.filters.vain.Add(1)
+	}
 	if err != nil || !ok {
 		return err
 	}

@@ -6,7 +6,8 @@ import "sync/atomic"
 // each. They are of use for keys that are not there, and cost as much for one that is: a read that is the first to look into
 // a table fetches a filter of a megabyte, to learn that it must fetch a block. So they are asked when the blocks that were
 // read in vain come to as much as all filters are, and not before: neither way costs more than twice the better one. And not
-// where values are small and the state is many times the cache, so that each filter would push out another. The filters of
+// where values are small and the state is many times the cache, so that each filter would push out another. Warm loads them
+// where they fit: they may come to pay, and it is to load no data, as it would without them. The filters of
 // higher levels are few and always asked. It is shared by the shards of a process.
 type filters struct {
 	tables         atomic.Int64 // bytes of the tables of all shards
@@ -20,17 +21,23 @@ func filterBytes(entries float64) float64 { return entries * 10 / 8 }
 // smallEntry is about what a number that is kept for a number takes of a table, in bytes.
 const smallEntry = 20
 
-// pay reports whether reads are to ask the filters: they would have saved as much as they are, and have a place, about, in
-// a half of the cache. As long as nothing has been taken in, as after a restore, nobody knows how large entries are: they
-// are taken to be small.
+// pay reports whether reads are to ask the filters: these fit, and would have saved as much as they are.
 func (f *filters) pay(cache int64) bool {
+	return f.fit(cache) && f.size() <= float64(f.vain.Load()*blockSize)
+}
+
+// fit reports whether about all filters have a place in a half of the cache.
+func (f *filters) fit(cache int64) bool { return f.size() <= float64(cache/2) }
+
+// size is about how many bytes all filters are. As long as nothing has been taken in, as after a restore, nobody knows how
+// large entries are: they are taken to be small.
+func (f *filters) size() float64 {
 	bytes, entries := f.bytes.Load(), f.entries.Load()
 	if bytes == 0 {
 		bytes, entries = smallEntry, 1
 	}
 	all := float64(f.tables.Load()) * float64(entries) / float64(bytes)
-	size := filterBytes(all)
-	return size <= float64(cache/2) && size <= float64(f.vain.Load()*blockSize)
+	return filterBytes(all)
 }
 
 // filtersPay is pay for the cache as it is now.

@@ -99,7 +99,7 @@ func within(t pebble.TableInfo) []byte {
 func (s *Shard) warm(ctx context.Context, key []byte) error {
 	var asked asked
 	err := s.read(func() error {
-		r := &groupRead{shard: s, filters: s.res.filtersPay()}
+		r := &groupRead{shard: s, filters: s.res.filters.fit(s.res.blocks.Limit())}
 		it, err := r.open(ctx, &asked)
 		if err != nil {
 			return err

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
@@ -106,7 +106,7 @@ func consultingOptions(store objstore.Store, parallelism int) RunOptions {
 func TestCallsInFlightAreMadeAgainAtAnotherParallelism(t *testing.T) {
 	for _, p := range [][2]int{{1, 1}, {2, 3}, {3, 1}} {
 		for _, options := range [][]AsyncOption{nil, {AsyncUnordered(), AsyncCapacity(7)}} {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				store, sink := mem.New(), newCollected[int64]()
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
@@ -137,7 +137,7 @@ func TestCallsInFlightAreMadeAgainAtAnotherParallelism(t *testing.T) {
 }
 
 func TestSavepointsAndStopsWaitForAllCalls(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store, sink, o := mem.New(), newCollected[int64](), newOracle(func(n int64) bool { return n >= 50 })
 		var requests Requests
 		var asked sync.WaitGroup
@@ -179,7 +179,7 @@ func TestACallThatFailsTakesTheTaskBackToItsCheckpoint(t *testing.T) {
 		"lost":        func() error { return errors.New("lost") },
 		"panic: lost": func() error { panic("lost") },
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			sink, o := newCollected[int64](), newOracle(nil)
 			left := 2
 			o.fail = func(n int64) error {
@@ -204,7 +204,7 @@ func TestACallThatFailsTakesTheTaskBackToItsCheckpoint(t *testing.T) {
 }
 
 func TestTheOrderOfASplitSurvivesRestarts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store, sink, o := mem.New(), newCollected[int64](), newOracle(nil)
 		o.fail = func(n int64) error { <-time.After(time.Duration(n*7919%30) * time.Millisecond); return nil }
 		for end := false; !end; {
@@ -239,7 +239,7 @@ func (r resigned) OnTimeout(_ context.Context, n *int64) ([]int64, error) {
 }
 
 func TestAJobGoesOnWithoutAServiceThatIsSlow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		o := newOracle(func(n int64) bool { return n == 4 })
 		job, sink := NewJob("resigned"), newCollected[int64]()
 		in := From(job, "numbers", numbers{end: 7, splits: 1, batch: 3})
@@ -256,7 +256,7 @@ func TestAJobGoesOnWithoutAServiceThatIsSlow(t *testing.T) {
 }
 
 func TestCallsAreMadeAgainAndCounted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		sink, o := newCollected[int64](), newOracle(nil)
 		busy := errors.New("busy")
 		o.fail = func(n int64) error {

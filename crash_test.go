@@ -9,9 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/coordinator"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
@@ -166,7 +166,7 @@ func savepoints(ctx context.Context, r *Requests, asking *sync.WaitGroup) func(E
 func diaryRows(t *testing.T) (want []string, seen map[string]int) {
 	t.Helper()
 	seen = map[string]int{}
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		l := &lifetime{store: newAudit(), sink: newCollected[string]()}
 		l.last = func(op fault.Op, name string) fault.Fault {
 			seen[string(op)]++
@@ -194,7 +194,7 @@ func diaryRows(t *testing.T) (want []string, seen map[string]int) {
 // wrong with what the process leaves, or with what becomes of it. It is over when there is no n-th request.
 func crash(t *testing.T, n int, takesEffect bool, want []string, bug func(*audit)) (wrong string, over bool) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		first := &lifetime{store: newAudit(), sink: newCollected[string]()}
 		if bug != nil {
 			bug(first.store)

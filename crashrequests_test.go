@@ -11,9 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 )
 
@@ -192,7 +192,7 @@ func cutShort(t *testing.T, parallelism int) *asking {
 // dies kills the process of a story at the n-th request, or with it; those before a request for a savepoint do not count.
 func dies(t *testing.T, story string, n int, takesEffect bool) (over bool, taken int, err error) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a, parallelism := stories[story](t)
 		die := dying(n, takesEffect)
 		a.life.last = func(op fault.Op, name string) fault.Fault {

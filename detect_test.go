@@ -6,10 +6,10 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/pattern"
 )
@@ -135,7 +135,7 @@ func apart(p pattern.Pattern[sale]) windowed {
 func one() pattern.Pattern[sale] { return pattern.Begin[sale]("one") }
 
 func TestLateRowsGoAsideAndAreCounted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var steps []step[sale]
 		for i, at := range []int64{5, 25, 7, 26, 25, 40} {
 			steps = append(steps, in(time.Second, sale{at, "ann", int64(i)}))

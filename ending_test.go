@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/state"
 )
@@ -128,7 +128,7 @@ func alarmTo(sink *collected[string], source flow.Source[int64], set func(*Conte
 }
 
 func TestAJobDoesNotWaitForProcessingTimersAtTheEndOfItsInput(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		job, sink := alarmJob(oneSplit(each[int64](1, 2)...), func(ctx *Context) error {
 			return ctx.RegisterProcessingTimer(ctx.ProcessingTime() + time.Hour.Milliseconds())
 		})
@@ -142,7 +142,7 @@ func TestAJobDoesNotWaitForProcessingTimersAtTheEndOfItsInput(t *testing.T) {
 }
 
 func TestEveryEventTimerFiresAtTheEndOfTheInput(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		job, sink := alarmJob(oneSplit(each[int64](1, 2)...), func(ctx *Context) error {
 			return ctx.RegisterEventTimer(flow.EndOfTime - 1)
 		})
@@ -154,7 +154,7 @@ func TestEveryEventTimerFiresAtTheEndOfTheInput(t *testing.T) {
 // A processing timer that the first input did not live to see is in the last checkpoint: a job that goes on from
 // it with more input, and still runs at the timer's time, fires it.
 func TestAProcessingTimerOutlivesTheEndOfTheInput(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		o := RunOptions{Parallelism: 1, objects: mem.New()}
 		first, sink := alarmJob(oneSplit(each[int64](1)...), func(ctx *Context) error {
 			return ctx.RegisterProcessingTimer(ctx.ProcessingTime() + time.Hour.Milliseconds())
@@ -171,7 +171,7 @@ func TestAProcessingTimerOutlivesTheEndOfTheInput(t *testing.T) {
 }
 
 func TestAProcessingTimerThatIsDueBeforeTheEndFires(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		job, sink := alarmJob(oneSplit(in[int64](0, 1), in[int64](time.Minute, 2)), func(ctx *Context) error {
 			if Key[int64](ctx) != 1 {
 				return nil
@@ -184,7 +184,7 @@ func TestAProcessingTimerThatIsDueBeforeTheEndFires(t *testing.T) {
 }
 
 func TestAStopInThePauseBeforeARestartReturnsTheFailureAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		job, sink := NewJob("broken"), newCollected[int64]()
 		broken := errors.New("no route to host")
 		sink.fault = func(step string) error {

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/state"
@@ -130,7 +130,7 @@ func newExpiring(t *testing.T, rounds ...[]step[int64]) *expiring {
 }
 
 func TestWhatExpiresWhileAJobIsStoppedIsGoneWhenItGoesOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		e := newExpiring(t, each[int64](1, 2, 2), each[int64](2, -1), each[int64](-1, -2))
 		hour := state.TTL(time.Hour)
 		e.mustBe(e.next(hour))
@@ -142,7 +142,7 @@ func TestWhatExpiresWhileAJobIsStoppedIsGoneWhenItGoesOn(t *testing.T) {
 }
 
 func TestAnotherTimeToLiveHoldsFromTheNextWriteOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		e := newExpiring(t, each[int64](1, 2), each[int64](2), each[int64](-1, -2), each[int64](-1))
 		e.mustBe(e.next(state.TTL(time.Hour)))
 		e.mustBe(e.next(state.TTL(time.Minute)))
@@ -154,7 +154,7 @@ func TestAnotherTimeToLiveHoldsFromTheNextWriteOn(t *testing.T) {
 }
 
 func TestATimeToLiveThatIsNewBeginsWithTheNextUse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		e := newExpiring(t, each[int64](1), each[int64](-1), each[int64](-1), each[int64](-1))
 		e.mustBe(e.next())
 		<-time.After(100 * time.Hour)
@@ -167,7 +167,7 @@ func TestATimeToLiveThatIsNewBeginsWithTheNextUse(t *testing.T) {
 }
 
 func TestWhatHadATimeToLiveStaysWhenThatIsTakenAway(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		e := newExpiring(t, each[int64](1, 1), each[int64](-1), each[int64](1, -1))
 		e.mustBe(e.next(state.TTL(time.Hour)))
 		<-time.After(100 * time.Hour)
@@ -187,7 +187,7 @@ func many(n int64) []step[int64] {
 }
 
 func TestTheStoreIsFreeOfWhatHasExpiredAfterTwoSweeps(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		e := newExpiring(t, many(5000), []step[int64]{in(4*time.Hour, int64(7))}, each[int64](-7, -8))
 		hour := state.TTL(time.Hour)
 		e.mustBe(e.next(hour))

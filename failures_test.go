@@ -5,9 +5,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/state"
 )
@@ -27,7 +27,7 @@ func (s *stumbling) Process(_ *Context, in *int64, out Collector[int64]) error {
 }
 
 func TestAResultTellsWhatFailedForWhichKeyAndWhenItRanAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		at := map[int64]func() error{
 			30: func() error { return errors.New("no thirty") },
 			70: func() error { panic("no seventy") },

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
@@ -52,7 +52,7 @@ func (d *dice) request(in int) func(op fault.Op, name string, n int) fault.Fault
 // troubled runs inVirtualTime, in which pauses take none.
 func troubled(t *testing.T, seed uint64, bug func(*numbers, *collected[string])) (wrong string) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { wrong = inVirtualTime(t, seed, bug) })
+	bubble.Test(t, func(t *testing.T) { wrong = inVirtualTime(t, seed, bug) })
 	return wrong
 }
 

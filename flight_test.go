@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/state"
@@ -197,7 +197,7 @@ func TestStateThatAnotherGoroutineReadsIsRefusedAndNotWaitedForForEver(t *testin
 
 // A row that holds a lock gives its turn away when it waits for state; the next one waits for the lock, and keeps the turn.
 func TestALockThatARowHoldsWhileItReadsStateIsAnErrorAndNoWaitForEver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		lock := make(chan struct{}, 1) // virtual time does not pass while a mutex is waited for
 		unlock := func() {
 			select {

@@ -2,11 +2,11 @@ package aquifer
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
@@ -14,7 +14,7 @@ import (
 // costly runs a job for a while whose checkpoints take a time of its tasks, and returns how many there were.
 func costly(t *testing.T, o RunOptions, each, run time.Duration) (stored []CheckpointStored, result Result) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
 		time.AfterFunc(run, func() { close(stop) })
 		sink := newCollected[int64]()

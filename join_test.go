@@ -6,8 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // joinRow is a row of either side of a join.
@@ -84,7 +85,7 @@ func joinSeeds(t *testing.T, n int, each func(t *testing.T, rng *rand.Rand)) {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	for i := range uint64(n) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			defer func() {
 				if t.Failed() {
 					t.Logf("seed %d", seed+i)
@@ -108,7 +109,7 @@ func TestAJoinPairsAllRowsOfAKey(t *testing.T) {
 }
 
 func TestRowsOfAJoinWithATimeToLiveAreForgotten(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		for ttl, want := range map[time.Duration]string{time.Hour: "1 early+late", time.Second: ""} {
 			job, sink := NewJob("join"), newCollected[string]()
 			side := func(name string, wait time.Duration) KeyedStream[int64, joinRow] {

@@ -3,10 +3,10 @@ package aquifer
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/state"
 	"github.com/aquifer-stream/aquifer/window"
@@ -26,7 +26,7 @@ func TestWhatWasLateBeforeAStopIsLateAfterIt(t *testing.T) {
 	for _, parallelism := range [][]int{{1, 1}, {1, 3}, {3, 1}} {
 		store, sink := mem.New(), newCollected[string]()
 		for run := range parallelism {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				var at *pause
 				if run == 0 {
 					at = newPause()
@@ -65,7 +65,7 @@ func TestRowsThatAreTooLateForAFunctionAreCounted(t *testing.T) {
 			return CoGroup(halves(s), "windows", window.Tumbling(ms(20)), regrouped)
 		}, 2},
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			var steps []step[sale]
 			for _, row := range []sale{{5, "ann", 1}, {45, "ann", 2}, {7, "ann", 3}, {60, "ann", 4}, {1, "ann", 5}} {
 				steps = append(steps, in(time.Second, row))

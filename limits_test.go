@@ -3,15 +3,15 @@ package aquifer
 import (
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
 
 func TestAJobThatIsGivenLessMemoryGoesOnWithLess(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		const before, end = 20_000, 22_000
 		var limits Limits
 		var atMost, last int64 // the bytes of hot tables

@@ -12,9 +12,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 )
@@ -347,7 +347,7 @@ func TestRowsInFlightAreNeitherLostNorDoubledNorReorderedWhateverFails(t *testin
 			var all tally
 			for _, scale := range rescalings {
 				for i := range *unalignedSeeds {
-					synctest.Test(t, func(t *testing.T) {
+					bubble.Test(t, func(t *testing.T) {
 						x := newTrial(seed+i, topologies[name], scale[0], scale[1])
 						if err := x.run(t); err != nil {
 							t.Fatalf("-unaligned.seed=%d, from %d to %d: %v", seed+i, scale[0], scale[1], err)

@@ -11,11 +11,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/state"
 )
@@ -135,7 +135,7 @@ var alone = []int{1}
 // on at the next of the given parallelisms. Answers are sorted by key.
 func answers(t *testing.T, parallelism []int, text string) (rows []string) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store, sink := mem.New(), newCollected[string]()
 		for finished, run := false, 0; !finished; run++ {
 			steps, stop := commandSteps(strings.Split(text, ", "), run)
@@ -472,7 +472,7 @@ func TestAPanicOfAFunctionIsAnErrorThatNamesTheOperatorWhereverItHappens(t *test
 // The function takes an hour. All checkpoints fail meanwhile, and then so does the job, which must wait for
 // the function: were it busy while it waits, the time of the test would stand still.
 func TestAFailedJobWaitsForItsFunctionsWithoutBeingBusy(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		job := NewJob("slow")
 		s := Map(From(job, "numbers", oneSplit(each[int64](5)...)), func(n *int64) int64 {
 			<-time.After(time.Hour)

@@ -7,10 +7,10 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/window"
 )
 
@@ -72,7 +72,7 @@ func TestSumsOfWindowsWithTriggers(t *testing.T) {
 // given runs windows that list their rows over sales a second apart, and returns what they give in its order.
 func given(t *testing.T, w window.Window, rows ...sale) (results []string) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var steps []step[sale]
 		for _, row := range rows {
 			steps = append(steps, in(time.Second, row))
@@ -152,7 +152,7 @@ func TestTriggersByTheClockOfTheMachine(t *testing.T) {
 		{window.Session(3 * time.Second).Trigger(window.Trigger{ContinuousProcessingTime: 15 * time.Second}),
 			[]string{"[0 1 2 3 4 5 6 7 8 9 10 11 12 13 14]"}},
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			steps := []step[sale]{in(time.Second/2, sale{began, "ann", 0})}
 			for i := int64(1); i < 25; i++ {
 				steps = append(steps, in(time.Second, sale{began + 1000*i, "ann", i}))

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
@@ -53,7 +53,7 @@ func (l *lane) reads() int {
 }
 
 func TestAFailureRestartsOnlyWhatIsConnectedWithIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		left := 3
 		broken := newLane(func(n int64) error {
 			if n == 177 && left > 0 {
@@ -100,7 +100,7 @@ func TestAFailureRestartsOnlyWhatIsConnectedWithIt(t *testing.T) {
 }
 
 func TestTheOtherPartsOfAJobGoOnWhileOneWaitsForItsRestart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		failed := false
 		other := newLane(func(int64) error { return nil })
 		var before, after int
@@ -126,7 +126,7 @@ func TestTheOtherPartsOfAJobGoOnWhileOneWaitsForItsRestart(t *testing.T) {
 }
 
 func TestAPartThatFailsTooOftenEndsTheJob(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		oops := errors.New("oops")
 		broken := newLane(func(n int64) error { return oops })
 		fine := newLane(func(int64) error { return nil })
@@ -140,7 +140,7 @@ func TestAPartThatFailsTooOftenEndsTheJob(t *testing.T) {
 }
 
 func TestAJobOfSeveralPartsIsCancelled(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		broken := newLane(func(n int64) error { return errors.New("oops") })
 		fine := newLane(func(int64) error { return nil })
@@ -192,7 +192,7 @@ func TestEveryPartOfAJobIsExactlyOnceUnderFaultsEverywhere(t *testing.T) {
 		seeds = 5
 	}
 	for i := range seeds {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			if wrong := lanesUnderFaults(t, seed+i); wrong != "" {
 				t.Fatalf("seed %d: %s", seed+i, wrong)
 			}

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/state"
 	"github.com/aquifer-stream/aquifer/window"
@@ -96,7 +96,7 @@ func TestAFunctionEmitsToItsSideOutputs(t *testing.T) {
 
 func TestRowsOfSideOutputsComeOnceHoweverOftenAJobIsStopped(t *testing.T) {
 	for _, after := range []time.Duration{0, -1} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			store, main, thirds, places := mem.New(), newCollected[int64](), newCollected[string](), newCollected[string]()
 			pace := func(int64) error { <-time.After(time.Millisecond); return nil }
 			for parallelism := 1; ; parallelism++ {

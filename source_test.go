@@ -9,10 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // script is a source that does what it is told: each of its splits is a list of steps.
@@ -191,7 +191,7 @@ func TestWithoutEventTimeAStreamHasNoTimeUntilItsEnd(t *testing.T) {
 }
 
 func TestEventTimeIsThatOfTheSlowestSplit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		fast := append(each[int64](100), in[int64](2*time.Second, 200))
 		slow := append([]step[int64]{in[int64](time.Second, 10)}, in[int64](2*time.Second, 20))
 		wantRows(t, told(t, script[int64]{splits: [][]step[int64]{fast, slow}}, Monotonic(identity)),
@@ -200,7 +200,7 @@ func TestEventTimeIsThatOfTheSlowestSplit(t *testing.T) {
 }
 
 func TestAnIdleSplitDoesNotHoldBackEventTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		quiet := append(each[int64](1), in[int64](4*time.Minute, 5), in[int64](20*time.Second, 300))
 		busy := append(each[int64](100), in[int64](time.Minute, 110), in[int64](time.Minute, 120),
 			in[int64](time.Minute, 130), in[int64](70*time.Second, 200))
@@ -216,7 +216,7 @@ func TestAnIdleSplitDoesNotHoldBackEventTime(t *testing.T) {
 }
 
 func TestASplitWithoutARowYetCanBeIdleToo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		never := []step[int64]{in[int64](3 * time.Minute)}
 		busy := append(each[int64](100), in[int64](time.Minute, 150), in[int64](time.Minute, 200))
 		wantRows(t, told(t, script[int64]{splits: [][]step[int64]{never, busy}},
@@ -226,7 +226,7 @@ func TestASplitWithoutARowYetCanBeIdleToo(t *testing.T) {
 
 // When all subtasks of a source but one are idle, that one alone makes event time.
 func TestAnIdleSubtaskDoesNotHoldBackTheOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		job, sink := NewJob("idle"), newCollected[string]()
 		s := From(job, "numbers", script[int64]{splits: [][]step[int64]{
 			append(each[int64](1), in[int64](9*time.Minute)),
@@ -266,7 +266,7 @@ func slowJob(ownTask bool, sink *collected[string]) *Job {
 
 func TestBackpressureCannotFakeIdleness(t *testing.T) {
 	for _, ownTask := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			sink := newCollected[string]()
 			mustRun(t, slowJob(ownTask, sink), RunOptions{Parallelism: 1, CheckpointInterval: -1})
 			wantRows(t, sink.rows(), "1 before time", "2 at 1", "9000 at 2", "3 at 2")

@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 func TestAmountsHaveThreeDigitsAndAUnit(t *testing.T) {
@@ -49,7 +49,7 @@ func TestEventTimesAreShownInUTC(t *testing.T) {
 // statusOf is what a status line writes, in a bubble, where nothing is a terminal.
 func statusOf(t *testing.T, tell func(s *statusLine)) string {
 	var b bytes.Buffer
-	synctest.Test(t, func(*testing.T) {
+	bubble.Test(t, func(*testing.T) {
 		s := newStatusLine(&b)
 		tell(s)
 		s.end()

@@ -4,20 +4,20 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
 
 func TestBarriersOvertakeWhereMoreIsQueuedThanTheyMayWaitBehind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		cutOff(t, mem.New(), newCollected[int64](), RunOptions{UnalignedAbove: 1})
 	})
 }
 
 func TestBarriersWaitBehindWhatIsNotMoreThanTheyMayWaitBehind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var overtaken int64
 		result, err := relayJob(300, nil, func() error { return nil }, 2, newCollected[int64]()).Run(t.Context(), RunOptions{
 			Parallelism: 2, MaxParallelism: 16, CheckpointInterval: 1, UnalignedAbove: 1 << 30, objects: mem.New(),
@@ -71,7 +71,7 @@ func waiting(t *testing.T, gate func(int64) error) {
 }
 
 func TestBarriersOvertakeRowsThatWaitInAnOperatorAndNowhereElse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		waiting(t, func(next int64) error {
 			if next < 2000 {
 				return nil
@@ -82,7 +82,7 @@ func TestBarriersOvertakeRowsThatWaitInAnOperatorAndNowhereElse(t *testing.T) {
 }
 
 func TestASourceThatWaitsForCreditDoesNotHoldABarrierBackThatMayOvertake(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		waiting(t, func(int64) error { <-time.After(time.Millisecond); return nil })
 	})
 }

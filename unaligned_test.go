@@ -6,9 +6,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
@@ -44,7 +44,7 @@ func cutOff(
 }
 
 func TestWhatBarriersOvertakeIsTold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := cutOff(t, mem.New(), newCollected[int64](), RunOptions{UnalignedAfter: -1})
 		if s.Overtaken > s.NewBytes || s.NewBytes > s.Bytes {
 			t.Errorf("%+v", s)
@@ -53,7 +53,7 @@ func TestWhatBarriersOvertakeIsTold(t *testing.T) {
 }
 
 func TestASavepointHasNoRowsInFlight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var requests Requests
@@ -90,7 +90,7 @@ func TestASavepointHasNoRowsInFlight(t *testing.T) {
 }
 
 func TestBarriersMayBeginToOvertakeWhileTheJobRuns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var limits Limits
 		time.AfterFunc(20*time.Millisecond, func() { limits.SetUnaligned(time.Millisecond, 0) })
 		if s := cutOff(t, mem.New(), newCollected[int64](), RunOptions{Limits: &limits}); s.Checkpoint < 1 {
@@ -100,7 +100,7 @@ func TestBarriersMayBeginToOvertakeWhileTheJobRuns(t *testing.T) {
 }
 
 func TestRowsOnTheirWayToAnOperatorThatIsGoneAreNotDropped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store := mem.New()
 		cutOff(t, store, newCollected[int64](), RunOptions{UnalignedAfter: -1})
 		job := NewJob("topology")
@@ -115,7 +115,7 @@ func TestRowsOnTheirWayToAnOperatorThatIsGoneAreNotDropped(t *testing.T) {
 }
 
 func TestDamagedRowsInFlightAreNamed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store, sink := mem.New(), newCollected[int64]()
 		cutOff(t, store, sink, RunOptions{UnalignedAfter: -1})
 		damaged := fault.New(store, func(op fault.Op, name string, _ int) fault.Fault {

@@ -3,10 +3,10 @@ package aquifer
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/window"
 )
@@ -119,7 +119,7 @@ func stoppedOnce(t *testing.T, parallelism []int, windows windowed) []string {
 // results, the rows of the side output and the number of late rows.
 func late(t *testing.T, w window.Window, rows ...sale) (results, aside []string, count int64) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store, sink, side, p := mem.New(), newCollected[string](), newCollected[string](), newPause()
 		for _, at := range []*pause{p, nil} {
 			var steps []step[sale]

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // Run runs a job, in a bubble of testing/synctest, to the end of its input and returns the rows of a stream, in the order
@@ -18,7 +18,7 @@ import (
 func Run[T any](t *testing.T, build func(*Job) aquifer.Stream[T], options ...Option) (rows []T) {
 	t.Helper()
 	var err error
-	synctest.Test(t, func(t *testing.T) { rows, err = Collect(t.Context(), build, options...) })
+	bubble.Test(t, func(t *testing.T) { rows, err = Collect(t.Context(), build, options...) })
 	if err != nil {
 		t.Fatalf("the job failed: %v", err)
 	}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"testing/synctest"
 
 	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // places is at how many places of its input, at most, a job is disturbed.
@@ -23,7 +23,7 @@ const places = 5
 func Survives[T any](t *testing.T, build func(*Job) aquifer.Stream[T]) (rows []T) {
 	t.Helper()
 	var err error
-	synctest.Test(t, func(t *testing.T) { rows, err = survives(t.Context(), build) })
+	bubble.Test(t, func(t *testing.T) { rows, err = survives(t.Context(), build) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 
 	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 func TestAJobThatKeepsAllInStateSurvives(t *testing.T) {
@@ -56,7 +56,7 @@ func TestPlantedMistakesAreFound(t *testing.T) {
 			"with [Crash(1)], the result is another"},
 		"depends on chance": {mapped(func(w string) string { return fmt.Sprint(w, rand.Uint64()) }), "the result is another"},
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			if _, err := survives(t.Context(), c.build); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("a job that %s: %v, want %q", name, err, c.want)
 			}

@@ -2,19 +2,19 @@ package nexmark
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/connector/discard"
 	"github.com/aquifer-stream/aquifer/connector/nexmark"
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // timedRun runs a query by the clock, which is virtual, and returns what was timed.
 func timedRun(t *testing.T, query string, c nexmark.Config) (l *Latency) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		q, err := ByName(query)
 		if err != nil {
 			t.Fatal(err)

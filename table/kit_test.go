@@ -11,11 +11,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/table"
 )
 
@@ -244,7 +244,7 @@ func seeds(t *testing.T, n int, each func(t *testing.T, rng *rand.Rand)) {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	for i := range uint64(max(1, n**more/slow)) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			defer func() {
 				if t.Failed() {
 					t.Logf("seed %d, %d", seed, i)

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/table"
 )
 
@@ -101,7 +101,7 @@ func TestDuplicatesAreDroppedAndNothingIsTakenBack(t *testing.T) {
 
 func TestAKeyIsNewAgainAfterItsTimeToLive(t *testing.T) {
 	for ttl, want := range map[time.Duration]int{time.Hour: 1, 5 * time.Millisecond: 2} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			in := tape{{Row: item{Key: 1}}}
 			for range 100 {
 				in = append(in, change{Row: item{Key: 2}})
@@ -225,7 +225,7 @@ func TestAStreamIsATableThatOnlyGrows(t *testing.T) {
 }
 
 func TestAnUpdateIsOneChangeForEachBatch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var in tape
 		for i := range int64(1000) {
 			in = append(in, change{Row: item{Key: i % 3, N: 1}})

@@ -7,12 +7,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 )
 
@@ -96,7 +96,7 @@ func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
 }
 
 func TestTheSourceGivesEachKeyOnceAndThenKeepsItsRate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p := newPaced(5, 1000)
 		b := &flow.Batch[int64]{Rows: make([]int64, 0, 4)}
 		read := func(want flow.Status, rows int) {

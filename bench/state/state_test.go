@@ -7,11 +7,11 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 func must(t *testing.T, err error) {
@@ -77,7 +77,7 @@ func loaded(t *testing.T, o Options) *bench {
 }
 
 func TestADiskCacheAnswersInsteadOfTheStore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := loaded(t, small())
 		c := b.cellOf(DiskCache, Uniform, 4)
 		c.disk = 64 << 20
@@ -93,7 +93,7 @@ func TestADiskCacheAnswersInsteadOfTheStore(t *testing.T) {
 }
 
 func TestTheSameIsMeasuredWithAndWithoutCompactions(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		o := small()
 		o.Compaction = true
 		b := loaded(t, o)

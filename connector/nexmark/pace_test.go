@@ -2,10 +2,10 @@ package nexmark
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // follow reads until the end, waits when it is told to, and calls each with every event and the time at which it
@@ -37,7 +37,7 @@ func TestPacedEventsComeWhenTheirTimeHasPassed(t *testing.T) {
 		{Events: 500, Rate: 7, Pace: true},
 		{Events: 5000, Rate: 100_000, Pace: true},
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			n := int64(0)
 			follow(t, openPart(t, New(c), 0, 1), func(e Event, at time.Duration) {
 				if want := time.Duration(e.Time-firstTime) * time.Millisecond; at != want {
@@ -54,7 +54,7 @@ func TestPacedEventsComeWhenTheirTimeHasPassed(t *testing.T) {
 
 func TestEventTimeMayPassFasterOrSlowerThanTheClock(t *testing.T) {
 	for _, speed := range []float64{0.5, 1, 40} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			c := Config{Events: 400, Rate: 100, Pace: true, Speed: speed, Begin: time.Now().Add(time.Second)}
 			start, n, last := time.Now(), 0, int64(0)
 			follow(t, openPart(t, New(c), 0, 1), func(e Event, at time.Duration) {
@@ -74,7 +74,7 @@ func TestEventTimeMayPassFasterOrSlowerThanTheClock(t *testing.T) {
 
 // The splits of a job are opened one after the other, and again after a restart.
 func TestWhatWasDueBeforeReadingBeginsComesAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := Config{Rate: 1000, Pace: true, Begin: time.Now()}
 		<-time.After(time.Second)
 		b := newBatch[Event](5000)
@@ -85,7 +85,7 @@ func TestWhatWasDueBeforeReadingBeginsComesAtOnce(t *testing.T) {
 }
 
 func TestPacedEventsOfAGroupAreNeverEarly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := Config{Events: 300, Rate: 100, Group: 100, Pace: true}
 		follow(t, openPart(t, New(c), 0, 1), func(e Event, at time.Duration) {
 			if due := time.Duration(e.Time-firstTime) * time.Millisecond; at < due {
@@ -96,7 +96,7 @@ func TestPacedEventsOfAGroupAreNeverEarly(t *testing.T) {
 }
 
 func TestAPacedReaderThatFellBehindCatchesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := openPart(t, New(Config{Rate: 1000, Pace: true}), 0, 1)
 		<-time.After(10 * time.Second)
 		b := newBatch[Event](20_000)
@@ -108,7 +108,7 @@ func TestAPacedReaderThatFellBehindCatchesUp(t *testing.T) {
 
 // What was read before a restart is not waited for again.
 func TestARestoredPacedReaderBeginsAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := New(Config{Events: 1_000_100, Rate: 100, Pace: true})
 		split := discover(t, s, 1)[0]
 		split.Position = []byte("1000000")
@@ -127,7 +127,7 @@ func TestARestoredPacedReaderBeginsAtOnce(t *testing.T) {
 }
 
 func TestPacedBidsWaitForTheirTimeToo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := openPart(t, Bids(Config{Events: 50, Rate: 1, Pace: true}), 0, 1)
 		b := newBatch[Bid](10)
 		if status := read(t, r, b); status != flow.More || len(b.Rows) > 0 {
@@ -149,7 +149,7 @@ func TestPacedBidsWaitForTheirTimeToo(t *testing.T) {
 }
 
 func TestAClosedPacedReaderLeavesNoTimer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := New(Config{Rate: 1, Pace: true})
 		r := openPart(t, s, 0, 1)
 		b := newBatch[Event](10)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // same are rows that nobody changes, of one byte each batch.
@@ -108,7 +109,7 @@ func TestWhatComesBeforeABarrierIsCapturedWhileOthersHaveTheirs(t *testing.T) {
 }
 
 func TestABarrierThatOvertakesLetsBlockedChannelsGoOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGate(from(2), 8, same)
 		in := time.Now().Add(time.Minute)
 		send(t, g, 0, batch("a1"), barrierBy(1, in), batch("a2"))
@@ -130,7 +131,7 @@ func TestABarrierThatOvertakesLetsBlockedChannelsGoOn(t *testing.T) {
 }
 
 func TestAReceiverThatWaitsIsWokenWhenABarrierIsToOvertake(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGate(from(2), 8, same)
 		send(t, g, 0, barrierBy(1, time.Now().Add(time.Minute)))
 		got, begin := next(t.Context(), g, nil, time.Time{}), time.Now()
@@ -141,7 +142,7 @@ func TestAReceiverThatWaitsIsWokenWhenABarrierIsToOvertake(t *testing.T) {
 }
 
 func TestABarrierThatAlignsInTimeOvertakesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGate(from(2), 8, same)
 		in := time.Now().Add(time.Minute)
 		send(t, g, 0, batch("a"), barrierBy(1, in))
@@ -157,7 +158,7 @@ func TestABarrierThatAlignsInTimeOvertakesNothing(t *testing.T) {
 }
 
 func TestAHastyGateWaitsForNoBarrierLongerThanItsPatience(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGate(from(2), 8, same)
 		g.Hasten(time.Second)
 		plain := Control()
@@ -421,7 +422,7 @@ func TestWhatIsSentBeforeABarrierIsReceivedBeforeItOrCaptured(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	for round := range uint64(300) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			tr := newTraffic(t, rand.New(rand.NewPCG(seed, round)))
 			for range 400 {
 				tr.step()

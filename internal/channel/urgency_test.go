@@ -2,8 +2,9 @@ package channel
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // begins returns after how long it is urgent.
@@ -14,7 +15,7 @@ func begins(u *Urgency) time.Duration {
 }
 
 func TestItIsUrgentFromTheEarliestTimeOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var u Urgency
 		u.By(time.Now().Add(time.Hour))
 		u.By(time.Now().Add(time.Minute))
@@ -29,7 +30,7 @@ func TestItIsUrgentFromTheEarliestTimeOn(t *testing.T) {
 }
 
 func TestWhatIsOverIsUrgentNoMore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var u Urgency
 		u.By(time.Now())
 		if took := begins(&u); took != 0 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 func TestAnIdleChannelsWatermarkCountsWhenItIsActiveAgain(t *testing.T) {
@@ -131,7 +132,7 @@ func waits[T any](t *testing.T, c <-chan T) {
 }
 
 func TestAReceiverSleepsUntilThereIsSomethingForIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGate(from(2), 4, Rows{})
 		got := next(t.Context(), g, nil, time.Time{})
 		waits(t, got)
@@ -146,7 +147,7 @@ func TestAReceiverSleepsUntilThereIsSomethingForIt(t *testing.T) {
 }
 
 func TestAReceiverWaitsUntilItsDeadlineAndNoLonger(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGate(from(1), 4, Rows{})
 		begin := time.Now()
 		got := next(t.Context(), g, nil, begin.Add(time.Minute))
@@ -161,7 +162,7 @@ func TestAReceiverWaitsUntilItsDeadlineAndNoLonger(t *testing.T) {
 }
 
 func TestAReceiverIsInterruptedAndEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGate(from(1), 4, Rows{})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		interrupt := make(chan struct{})
@@ -181,7 +182,7 @@ func TestAReceiverIsInterruptedAndEndsWithItsContext(t *testing.T) {
 }
 
 func TestASenderBehindItsBarrierWaitsForTheBarriersOfOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGate(from(2), 2, Rows{})
 		send(t, g, 0, barrier(1), batch("a1"))
 		expect(t, g, "")
@@ -202,7 +203,7 @@ func TestASenderBehindItsBarrierWaitsForTheBarriersOfOthers(t *testing.T) {
 }
 
 func TestAMessageThatWasNotSentStaysWithItsSender(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGate(from(1), 1, Rows{})
 		send(t, g, 0, batch("a"))
 		ctx, cancel := context.WithCancelCause(t.Context())

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint/store"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
@@ -30,7 +30,7 @@ func manifestsFail(which func(n int) bool) *fault.Store {
 }
 
 func TestToleratedFailuresCostACheckpointAndNothingElse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(manifestsFail(func(n int) bool { return n%3 != 0 }))
 		s.Tolerated, s.rows = 2, 65
 		if err := s.run(t.Context()); err != nil {
@@ -55,7 +55,7 @@ func TestToleratedFailuresCostACheckpointAndNothingElse(t *testing.T) {
 }
 
 func TestOneFailureMoreThanToleratedEndsTheAttempt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(manifestsFail(func(int) bool { return true }))
 		s.Tolerated, s.Restarts = 2, 1
 		err := s.run(t.Context())
@@ -69,7 +69,7 @@ func TestOneFailureMoreThanToleratedEndsTheAttempt(t *testing.T) {
 }
 
 func TestACheckpointThatTakesTooLongIsGivenUpAndTheJobGoesOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		time.AfterFunc(14500*time.Millisecond, func() { close(release) })
 		s := newStory(mem.New())
@@ -96,7 +96,7 @@ func TestACheckpointThatTakesTooLongIsGivenUpAndTheJobGoesOn(t *testing.T) {
 }
 
 func TestACommitThatFailsIsRepeatedWhileTheJobGoesOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.rows = 25
 		var tries []time.Duration
@@ -125,7 +125,7 @@ func TestACommitThatFailsIsRepeatedWhileTheJobGoesOn(t *testing.T) {
 }
 
 func TestAJobEndsOnlyWhenItsLastOutputIsCommitted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		objects := mem.New()
 		s := newStory(objects)
 		s.rows = 5
@@ -147,7 +147,7 @@ func TestAJobEndsOnlyWhenItsLastOutputIsCommitted(t *testing.T) {
 }
 
 func TestWithoutAnIntervalThereIsOnlyTheLastCheckpoint(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Interval, s.rows = 0, 1000
 		if err := s.run(t.Context()); err != nil {
@@ -158,7 +158,7 @@ func TestWithoutAnIntervalThereIsOnlyTheLastCheckpoint(t *testing.T) {
 }
 
 func TestOnlyTheNewestCheckpointsAreRetained(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		objects := checkpointsOf(t, 3, 65)
 		kept, err := store.Inspect(t.Context(), objects)
 		if err != nil {
@@ -186,7 +186,7 @@ func checkpointsOf(t *testing.T, retain int, rows int64) *mem.Store {
 }
 
 func TestACollectionThatFailsIsToldAndHarmless(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		objects := fault.New(mem.New(), func(op fault.Op, name string, _ int) fault.Fault {
 			if op == fault.Delete && strings.HasPrefix(name, "checkpoints/") {
 				return fault.Before
@@ -206,7 +206,7 @@ func TestACollectionThatFailsIsToldAndHarmless(t *testing.T) {
 }
 
 func TestAnEndedContextEndsTheJobWithItsCause(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		cause := errors.New("the machine is needed elsewhere")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(1500*time.Millisecond, func() { cancel(cause) })

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
 
@@ -20,7 +20,7 @@ func closing(after time.Duration) <-chan struct{} {
 }
 
 func TestAStopEndsThePauseBeforeARestartAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Restarts = 1000
 		s.at = failing("recover", always)
@@ -41,7 +41,7 @@ func TestAStopEndsThePauseBeforeARestartAtOnce(t *testing.T) {
 }
 
 func TestAJobStoppedInAPauseGoesOnFromItsLastCheckpoint(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		objects := mem.New()
 		s := newStory(objects)
 		s.Restarts = 1000
@@ -71,7 +71,7 @@ func TestAJobStoppedInAPauseGoesOnFromItsLastCheckpoint(t *testing.T) {
 }
 
 func TestAStopAfterTheLastPauseIsAStopAsEver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Restarts = 3
 		s.at = failing("recover", func(n int) error {
@@ -93,7 +93,7 @@ func TestAStopAfterTheLastPauseIsAStopAsEver(t *testing.T) {
 
 func TestAWriterThatCannotBeClosedFailsAFinishedJobAndIsNotRestarted(t *testing.T) {
 	for _, end := range []string{"end", "stop"} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			s := newStory(mem.New())
 			s.Restarts = 5
 			s.at = failing("close", always)
@@ -119,7 +119,7 @@ func TestAWriterThatCannotBeClosedFailsAFinishedJobAndIsNotRestarted(t *testing.
 }
 
 func TestACloseThatOnlyNoticesTheEndIsNoFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.rows = 5
 		s.at = failing("close", func(int) error { return context.Canceled })
@@ -130,7 +130,7 @@ func TestACloseThatOnlyNoticesTheEndIsNoFailure(t *testing.T) {
 }
 
 func TestAFailureToCloseIsTheLesserErrorOfAFailedJob(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		broken := errors.New("the disk is gone")
 		s.at = func(step string) error {

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
@@ -43,7 +43,7 @@ func breaking(s *story, read int) {
 }
 
 func TestARunTellsWhenItsTasksBeginAndWhenItsSourcesHaveEnded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.rows, s.Restarts = 25, 1
 		breaking(s, 15) // after the first checkpoint
@@ -78,7 +78,7 @@ func TestARunTellsWhenItsTasksBeginAndWhenItsSourcesHaveEnded(t *testing.T) {
 
 // A job that cannot come up again still tells of its restarts and of what the store says.
 func TestTheNumbersOfTheRunAreToldBetweenAttempts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.rows, s.Restarts = 25, 4
 		breaking(s, 15)
@@ -120,7 +120,7 @@ func TestTheNumbersOfTheRunAreToldBetweenAttempts(t *testing.T) {
 }
 
 func TestARunWhoseTasksNeverBeganHasNumbersToo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Restarts = 1
 		s.at = failing("discover", func(int) error { return errBroken })

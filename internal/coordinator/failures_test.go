@@ -6,16 +6,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 	"github.com/aquifer-stream/aquifer/internal/worker"
 )
 
 func TestARunTellsOfItsFailuresAndHowLongEachKeptItDown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Restarts, s.rows = 3, 40
 		began := time.Now()
@@ -44,7 +44,7 @@ func TestARunTellsOfItsFailuresAndHowLongEachKeptItDown(t *testing.T) {
 }
 
 func TestTheFailureThatEndsARunIsTheLastAndDoesNotSayThatItWentOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Restarts = 1
 		s.at = failing("recover", always) // before tasks run: of no operator's task
@@ -63,7 +63,7 @@ func TestTheFailureThatEndsARunIsTheLastAndDoesNotSayThatItWentOn(t *testing.T) 
 }
 
 func TestTimeDownSpansFailuresInARow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Restarts, s.rows = 5, 5
 		s.at = failing("recover", func(n int) error {
@@ -84,7 +84,7 @@ func TestTimeDownSpansFailuresInARow(t *testing.T) {
 }
 
 func TestAStoppedOrCancelledRunHasNotFailed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		stop := make(chan struct{})
 		time.AfterFunc(time.Second*3/2, func() { close(stop) })
@@ -127,7 +127,7 @@ func TestAFailureOfUserCodeSaysWhoseItIs(t *testing.T) {
 }
 
 func TestAFixedDelayIsThePauseBeforeEachRestart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Restarts, s.RestartDelay = 3, 7*time.Second
 		s.at = failing("recover", always)

@@ -3,8 +3,8 @@ package coordinator
 import (
 	"sync"
 	"testing"
-	"testing/synctest"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
@@ -25,7 +25,7 @@ func value(t *testing.T, samples []metric.Sample, name string) float64 {
 }
 
 func TestTheMetricsOfARunAreThoseOfItsResult(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.rows = 15
 		s.at = failing("read", func(n int) error {
@@ -54,7 +54,7 @@ func TestTheMetricsOfARunAreThoseOfItsResult(t *testing.T) {
 }
 
 func TestRequestsOfTheWholeRunAreCounted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.rows = 15
 		if err := s.run(t.Context()); err != nil {
@@ -71,7 +71,7 @@ func TestRequestsOfTheWholeRunAreCounted(t *testing.T) {
 }
 
 func TestProgressHasTheMetricsOfItsMoment(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.rows = 15
 		var mu sync.Mutex

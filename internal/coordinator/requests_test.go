@@ -8,10 +8,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint/store"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
@@ -67,7 +67,7 @@ func savepointsOf(t *testing.T, objects objstore.Store) (ids []uint64) {
 }
 
 func TestACheckpointAndASavepointAreTakenWhenTheyAreAskedFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		objects := mem.New()
 		s := newAsking(objects)
 		s.rows, s.Interval, s.Retain = 15, 0, 1
@@ -89,7 +89,7 @@ func TestACheckpointAndASavepointAreTakenWhenTheyAreAskedFor(t *testing.T) {
 }
 
 func TestAJobGoesBackToASavepointOfItsOwn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		objects := mem.New()
 		s := newAsking(objects)
 		s.rows, s.Retain = 55, 1
@@ -110,7 +110,7 @@ func TestAJobGoesBackToASavepointOfItsOwn(t *testing.T) {
 }
 
 func TestAJobIsStoppedWithASavepointAndGoesOnFromIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		objects := mem.New()
 		s := newAsking(objects)
 		s.after(t, 300*time.Millisecond, (*Requests).StopWithSavepoint)
@@ -129,7 +129,7 @@ func TestAJobIsStoppedWithASavepointAndGoesOnFromIt(t *testing.T) {
 }
 
 func TestTwoWhoAskAtOnceGetASavepointEach(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		objects := mem.New()
 		s := newAsking(objects)
 		s.rows, s.Interval = 10, 0
@@ -151,7 +151,7 @@ func TestTwoWhoAskAtOnceGetASavepointEach(t *testing.T) {
 }
 
 func TestASavepointThatCannotBeStoredIsToldAndTheJobGoesOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		objects := fault.New(mem.New(), func(op fault.Op, name string, _ int) fault.Fault {
 			if op == fault.Put && strings.HasPrefix(name, "savepoints/") {
 				return fault.Before
@@ -173,7 +173,7 @@ func TestASavepointThatCannotBeStoredIsToldAndTheJobGoesOn(t *testing.T) {
 }
 
 func TestARequestHearsThatTheJobFailedAndALaterOneIsServedAfterTheRestart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newAsking(mem.New())
 		s.rows, s.Restarts = 25, 1
 		s.at = failing("prepare", func(n int) error {
@@ -198,7 +198,7 @@ func TestARequestHearsThatTheJobFailedAndALaterOneIsServedAfterTheRestart(t *tes
 }
 
 func TestARequestOfAJobThatEndsIsAnswered(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newAsking(mem.New())
 		s.rows = 5
 		s.at = failing("commit", always) // so that it takes its last checkpoint and does not end
@@ -219,7 +219,7 @@ func TestWithoutARunARequestIsRefused(t *testing.T) {
 	if !errors.Is(err, ErrNotRunning) || base.KindOf(err) != base.Failed {
 		t.Error(err)
 	}
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newAsking(mem.New())
 		s.rows = 5
 		if err := s.ends(t); err != nil {
@@ -232,7 +232,7 @@ func TestWithoutARunARequestIsRefused(t *testing.T) {
 }
 
 func TestWhoDoesNotWaitAnyLongerIsLetGo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newAsking(mem.New())
 		s.rows = 25
 		s.at = failing("discover", func(int) error { <-time.After(time.Minute); return nil })

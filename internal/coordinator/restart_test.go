@@ -8,10 +8,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint/store"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
@@ -19,7 +19,7 @@ import (
 )
 
 func TestEachFailureInARowDoublesThePauseUpToAHalfMinute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Restarts = 11
 		s.at = failing("recover", always)
@@ -48,7 +48,7 @@ func TestEachFailureInARowDoublesThePauseUpToAHalfMinute(t *testing.T) {
 }
 
 func TestWithoutRestartsTheFirstFailureIsTheLast(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.at = failing("read", always)
 		err := s.run(t.Context())
@@ -60,7 +60,7 @@ func TestWithoutRestartsTheFirstFailureIsTheLast(t *testing.T) {
 }
 
 func TestALongUndisturbedTimeForgivesEarlierFailures(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Restarts, s.rows = 2, 4*3100
 		calm := 3050 // rows that take more than five minutes
@@ -86,7 +86,7 @@ func TestALongUndisturbedTimeForgivesEarlierFailures(t *testing.T) {
 }
 
 func TestAMistakeInTheConfigurationIsNotTriedAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Restarts = 5
 		s.at = failing("discover", func(int) error { return base.Errorf(base.Config, "no such file") })
@@ -96,7 +96,7 @@ func TestAMistakeInTheConfigurationIsNotTriedAgain(t *testing.T) {
 }
 
 func TestAPauseEndsWithTheContextAndTheFailureIsTold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Restarts = 1000
 		s.at = failing("recover", always)
@@ -114,7 +114,7 @@ func TestAPauseEndsWithTheContextAndTheFailureIsTold(t *testing.T) {
 }
 
 func TestAFailedJobGoesOnFromTheNewestCheckpointOfThisRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.Restarts, s.rows = 3, 40
 		s.at = failing("read", func(n int) error {
@@ -153,7 +153,7 @@ func checkpoints(t *testing.T, seconds int) *mem.Store {
 }
 
 func TestAnEarlierCheckpointIsGoneBackToAlsoAfterAFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(checkpoints(t, 3))
 		s.From, s.Retain, s.Restarts, s.rows = 1, 10, 1, 25
 		s.at = failing("read", func(n int) error {
@@ -173,7 +173,7 @@ func TestAnEarlierCheckpointIsGoneBackToAlsoAfterAFailure(t *testing.T) {
 }
 
 func TestACheckpointThatDoesNotFitIsRefusedBeforeAnythingIsWritten(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		objects := checkpoints(t, 1)
 		before := contents(t, objects)
 		other := newStory(objects)
@@ -204,7 +204,7 @@ func contents(t *testing.T, objects objstore.Store) string {
 }
 
 func TestAStoreThatAnotherProcessUsesIsRefusedAndFreeAfterwards(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		objects := mem.New()
 		release, err := objects.Lock(t.Context())
 		if err != nil {
@@ -237,7 +237,7 @@ func TestADeposedJobEndsAndTouchesNothingOfItsSuccessor(t *testing.T) {
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				objects := mem.New()
 				s := newStory(objects)
 				s.Restarts, s.Tolerated, s.at = 1000, 0, at
@@ -263,7 +263,7 @@ func TestADeposedJobEndsAndTouchesNothingOfItsSuccessor(t *testing.T) {
 
 // The head names checkpoint 1, which the job does not know for a while: what it prepared must not be dropped.
 func TestACheckpointWhoseAnswerWasLostIsGoneOnFrom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		swaps, lost := 0, false
 		objects := fault.New(mem.New(), func(op fault.Op, name string, _ int) fault.Fault {
 			switch {
@@ -293,7 +293,7 @@ func TestACheckpointWhoseAnswerWasLostIsGoneOnFrom(t *testing.T) {
 }
 
 func TestAStoreThatCannotBeReadForAMomentIsAFailureLikeAnyOther(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var failed atomic.Bool
 		restarted := false
 		objects := fault.New(mem.New(), func(op fault.Op, _ string, _ int) fault.Fault {

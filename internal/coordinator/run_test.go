@@ -10,10 +10,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
@@ -227,7 +227,7 @@ var errBroken = errors.New("broken")
 func always(int) error { return errBroken }
 
 func TestAJobThatEndsTakesALastCheckpointAndCommitsIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStory(mem.New())
 		s.rows = 15
 		if err := s.run(t.Context()); err != nil {
@@ -247,7 +247,7 @@ func TestAJobThatEndsTakesALastCheckpointAndCommitsIt(t *testing.T) {
 }
 
 func TestAStoppedJobGoesOnWhereItWas(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		objects := mem.New()
 		stop := make(chan struct{})
 		time.AfterFunc(1500*time.Millisecond, func() { close(stop) })

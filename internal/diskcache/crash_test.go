@@ -8,9 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
 
@@ -59,7 +59,7 @@ func TestAfterARestartWhatWasUsedLastStaysLongest(t *testing.T) {
 		"restart": func(w *world) { w.close(); w.open() },
 		"crash":   func(w *world) { pass(3 * time.Second); w.crash() },
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			w := newWorld(t, 100)
 			o := w.put("x", 100*chunkBytes)
 			w.read(t.Context(), o, 0, 50*chunkBytes)
@@ -83,7 +83,7 @@ func TestAfterARestartWhatWasUsedLastStaysLongest(t *testing.T) {
 }
 
 func TestASmallerCacheIsReopenedWithWhatWasUsedLast(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 40)
 		old, last := w.put("old", 20*chunkBytes), w.put("last", 20*chunkBytes)
 		w.read(t.Context(), old, 0, int(old.Size))

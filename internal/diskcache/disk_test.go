@@ -9,10 +9,10 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // hooked is a disk that fails as told.
@@ -109,7 +109,7 @@ func (w *world) mustSay(words ...string) {
 
 func TestADiskThatCannotBeWrittenCostsRemoteReadsAndSaysSoOnce(t *testing.T) {
 	for _, why := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			w := newWorld(t, 10)
 			h := w.hook()
 			old, o := w.put("old", chunkBytes), w.put("new", 3*chunkBytes)
@@ -141,7 +141,7 @@ func TestADiskThatCannotBeWrittenCostsRemoteReadsAndSaysSoOnce(t *testing.T) {
 }
 
 func TestADiskThatCannotBeReadIsLeftAloneForAWhile(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10)
 		h := w.hook()
 		o := w.put("x", 3*chunkBytes)
@@ -164,7 +164,7 @@ func TestADiskThatCannotBeReadIsLeftAloneForAWhile(t *testing.T) {
 }
 
 func TestFreeSpaceIsKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100)
 		w.config.KeepFree = 1 << 30
 		h := w.hook()
@@ -204,7 +204,7 @@ func (w *world) filesSize() (sum int64) {
 }
 
 func TestADirectoryThatVanishesIsNoError(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10)
 		o := w.put("x", 3*chunkBytes)
 		w.read(t.Context(), o, 0, chunkBytes)

@@ -3,9 +3,9 @@ package diskcache
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
 
@@ -14,7 +14,7 @@ func pass(d time.Duration) { <-time.After(d) }
 
 // hotWorld is a full cache of 100 chunks, 50 of which, the object "hot", have been used again and again.
 func hotWorld(t *testing.T, test func(w *world, hot objstore.Object)) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100)
 		hot := w.put("hot", 50*chunkBytes)
 		for range 3 {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/internal/objstore/objstoretest"
@@ -190,7 +191,7 @@ func TestWhatIsReadWhileItsObjectIsDeletedIsNotKept(t *testing.T) {
 }
 
 func TestReadersOfOneChunkShareARequest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10)
 		o := w.put("x", 4*chunkBytes)
 		answer := make(chan struct{})
@@ -211,7 +212,7 @@ func TestReadersOfOneChunkShareARequest(t *testing.T) {
 
 // The first reader has come for two chunks, the second for all: it asks for the rest.
 func TestAReaderAsksOnlyForWhatIsNotOnItsWay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10)
 		o := w.put("x", 6*chunkBytes)
 		answer := make(chan struct{})
@@ -229,7 +230,7 @@ func TestAReaderAsksOnlyForWhatIsNotOnItsWay(t *testing.T) {
 }
 
 func TestAReaderThatGivesUpDoesNotSpoilItForOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10)
 		o := w.put("x", chunkBytes)
 		answer, ended := make(chan struct{}), 0
@@ -262,7 +263,7 @@ func TestAReaderThatGivesUpDoesNotSpoilItForOthers(t *testing.T) {
 }
 
 func TestARequestThatNobodyWaitsForEndsAndTheNextReaderAsksAnew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10)
 		o := w.put("x", chunkBytes)
 		w.remote.hold = func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
@@ -284,7 +285,7 @@ func TestARequestThatNobodyWaitsForEndsAndTheNextReaderAsksAnew(t *testing.T) {
 
 // A record does not wait behind what was asked for at a lower priority.
 func TestAnUrgentReadDoesNotWaitForALessUrgentOne(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10)
 		o := w.put("x", chunkBytes)
 		answer := make(chan struct{})

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
 
@@ -55,7 +55,7 @@ func TestATaskMayAddATask(t *testing.T) {
 }
 
 func TestWhatFailsIsLeftAloneForAPauseAndToldOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var b breaker
 		if !b.closed() || !b.failed() || b.closed() || b.failed() {
 			t.Error("the first failure is not the first")

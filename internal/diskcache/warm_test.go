@@ -5,9 +5,9 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
 
@@ -42,7 +42,7 @@ func TestWarmingEvictsNothing(t *testing.T) {
 }
 
 func TestWarmingAnotherMachineBeginsWithWhatWasUsedLast(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100)
 		var objects []objstore.Object
 		for _, name := range []string{"a", "b", "c"} {

@@ -3,8 +3,9 @@ package keyed
 import (
 	"context"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // distance is how far away tables are.
@@ -30,7 +31,7 @@ func (f far) Scan(ctx context.Context, start, end []byte, visit func(k, v []byte
 // inBubble is how long something takes that does nothing but wait.
 func inBubble(t *testing.T, do func(t *testing.T)) (took time.Duration) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		do(t)
 		took = time.Since(begin)

@@ -15,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
@@ -26,7 +27,7 @@ func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m
 // tables as it takes.
 func unmergeable(t *testing.T, test func(t *testing.T, w *world, broken *atomic.Bool)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var broken atomic.Bool
 		broken.Store(true)
 		w := newWorld(t, 51)
@@ -160,7 +161,7 @@ func TestDebtIsKnown(t *testing.T) {
 // Pebble leaves a range alone for half a minute after an error of a compaction below L0.
 func TestACompactionIsTriedAgainSoonAfterTheStoreIsBack(t *testing.T) {
 	for _, op := range []fault.Op{fault.ReadAt, fault.Create, fault.Write, fault.Finish} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			w := newWorld(t, 53)
 			var broken atomic.Bool
 			w.store = fault.New(mem.New(), func(o fault.Op, _ string, _ int) fault.Fault {

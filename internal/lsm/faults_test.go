@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
@@ -39,7 +40,7 @@ func TestAShardOverAFailingStoreIsRightOrSaysThatItFails(t *testing.T) {
 	first := uint64(time.Now().UnixNano())
 	for seed := first; seed < first+30/slow; seed++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { failingHistory(t, seed) })
+			bubble.Test(t, func(t *testing.T) { failingHistory(t, seed) })
 		})
 	}
 }
@@ -128,7 +129,7 @@ func (w *world) tryReads() {
 }
 
 func TestACompactionThatFailsIsTriedAgainLaterAndLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var failing atomic.Pointer[func() fault.Fault]
 		w := faulty(t, 21, &failing)
 		w.shards = []*Shard{w.open(all)}
@@ -160,7 +161,7 @@ func TestACompactionThatFailsIsTriedAgainLaterAndLater(t *testing.T) {
 }
 
 func TestNoMoreCompactionsRunThanAreAllowed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 22)
 		res, err := NewResources(w.store, mib, 1, 1)
 		must(t, err)

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
 
@@ -53,7 +53,7 @@ func TestTheKeysOfATableIncludeItsRangesToDelete(t *testing.T) {
 }
 
 func TestAnAbortedSetLeavesNoObjectAndNoGoroutine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
+	bubble.Test(t, func(t *testing.T) { // fails if a goroutine is left
 		store := mem.New()
 		set := NewTableSet(t.Context(), store, namer())
 		for i := range 1000 {

@@ -3,10 +3,11 @@ package lsm
 import (
 	"math"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 func TestACompactionGivesWayForAsLongAsItComputedUnlessItIsBehind(t *testing.T) {
@@ -56,7 +57,7 @@ func TestTimeSpentWaitingForTheStoreIsNoEffort(t *testing.T) {
 // pausing is a turn of a shard, in fake time, that has just computed for two milliseconds.
 func pausing(t *testing.T, wanted bool, test func(tr *turn, ended chan struct{}, measure func() time.Duration)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ended := make(chan struct{})
 		res := &Resources{wanted: func() bool { return wanted }, poke: make(chan struct{}, 1)}
 		tr := (&turns{res: res, ended: ended}).newTurn()

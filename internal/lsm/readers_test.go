@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
@@ -65,7 +66,7 @@ func count(t *testing.T, s *Shard, keys [][]byte) (n int) {
 }
 
 func TestAColdGroupTakesAsManyRoundsAsTheReadersAllow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, s, keys := afar(t, 100)
 		begin := time.Now()
 		if n := count(t, s, keys); n != 100 {
@@ -81,7 +82,7 @@ func TestAColdGroupTakesAsManyRoundsAsTheReadersAllow(t *testing.T) {
 func TestACallThatComesLateGetsItsPartOfTheReaders(t *testing.T) {
 	var lates []time.Duration
 	for range 9 {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			_, s, keys := afar(t, 300)
 			var group sync.WaitGroup
 			var early, late time.Duration
@@ -105,7 +106,7 @@ func TestACallThatComesLateGetsItsPartOfTheReaders(t *testing.T) {
 }
 
 func TestReadersThatBecomeFreeHelpACallThatBeganWithOne(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		_, s, keys := afar(t, 300)
 		var group sync.WaitGroup
 		group.Go(func() { count(t, s, keys[:8]) })
@@ -120,7 +121,7 @@ func TestReadersThatBecomeFreeHelpACallThatBeganWithOne(t *testing.T) {
 }
 
 func TestSingleKeysAreReadAtTheSameTimeAndNoMoreThanThereAreReaders(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, s, keys := afar(t, 100)
 		var group sync.WaitGroup
 		begin := time.Now()
@@ -139,7 +140,7 @@ func TestSingleKeysAreReadAtTheSameTimeAndNoMoreThanThereAreReaders(t *testing.T
 }
 
 func TestAKeyInTheCacheDoesNotWaitForBusyReaders(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		_, s, keys := afar(t, 100)
 		count(t, s, keys[50:53])
 		var group sync.WaitGroup
@@ -155,7 +156,7 @@ func TestAKeyInTheCacheDoesNotWaitForBusyReaders(t *testing.T) {
 
 func TestAWaitForAReaderEndsWithTheContext(t *testing.T) {
 	for _, n := range []int{1, 5} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			_, s, keys := afar(t, 100)
 			var group sync.WaitGroup
 			group.Go(func() { count(t, s, keys[:50]) })
@@ -173,7 +174,7 @@ func TestAWaitForAReaderEndsWithTheContext(t *testing.T) {
 }
 
 func TestKeysOfOneBlockTakeOneRequest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, s, _ := afar(t, 1)
 		set := NewTableSet(t.Context(), d, func() string { return "tables/2" })
 		var keys [][]byte
@@ -214,7 +215,7 @@ func reopened(t *testing.T, d *distant, s *Shard, readers int) *Shard {
 // A table that is met for the first time costs its reader half a megabyte, for as long as it reads.
 func TestAfterARestoreFewReadUntilIndexesAreInMemory(t *testing.T) {
 	const readers, keysAtOnce = 64, 640
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, s, keys := afar(t, keysAtOnce)
 		s = reopened(t, d, s, readers)
 		begin := time.Now()

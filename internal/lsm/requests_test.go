@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
@@ -205,7 +206,7 @@ func TestKeysInTheCacheAreAnsweredBeforeOthersAreReadAndACancelledReadEnds(t *te
 }
 
 func TestAReaderDoesNotFailBecauseAnotherGaveUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g, s, keys := behindGate(t)
 		g.shut(1000)
 		first, cancel := context.WithCancel(t.Context())

@@ -6,9 +6,9 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
 
@@ -58,7 +58,7 @@ func scanned(t *testing.T, s *Shard, r Range) (n int) {
 }
 
 func TestSeveralRangesAreScannedInParallel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		const parts, entries = 8, 80
 		d, s, keys := broad(t, parts*entries)
 		scan := func(part int) {
@@ -86,7 +86,7 @@ func TestSeveralRangesAreScannedInParallel(t *testing.T) {
 }
 
 func TestAShortScanDoesNotReadAheadAndALongOneDoes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, s, keys := broad(t, 400)
 		if n := scanned(t, s, Range{keys[200], keys[202]}); n != 2 || d.bytes.Load() > 4*33<<10 {
 			t.Errorf("%d bytes read for %d entries", d.bytes.Load(), n)

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // patience is a story of a shard that tables come into and that has all the time to compact them.
 func patience(t *testing.T, test func(t *testing.T, w *world, settle func() Metrics)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 31)
 		res, err := NewResources(w.store, mib, 1, 1)
 		must(t, err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
@@ -86,7 +87,7 @@ func noise(n int, seed byte) []byte {
 }
 
 func TestTablesAreWrittenWhileOthersBecomeDurable(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := &slowEnds{Store: mem.New(), gate: make(chan error)}
 		tables, failure := writeSlowly(t, s)
 		durable := 0
@@ -111,7 +112,7 @@ func TestTablesAreWrittenWhileOthersBecomeDurable(t *testing.T) {
 
 func TestATableThatDoesNotBecomeDurableEndsItsSet(t *testing.T) {
 	for bad := range atOnce {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			s := &slowEnds{Store: mem.New(), gate: make(chan error)}
 			_, failure := writeSlowly(t, s)
 			broken := errors.New("the store is full")

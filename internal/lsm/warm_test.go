@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
@@ -124,7 +125,7 @@ func TestWarmingUpEndsWhenItWouldTakeHalfOfTheCache(t *testing.T) {
 }
 
 func TestAReadDoesNotWaitForWarmingUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t, 62)
 		w.res.tune = quiet
 		w.shards = []*Shard{w.open(all)}

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
@@ -38,7 +38,7 @@ func TestReadsAreCountedByTheirPurpose(t *testing.T) {
 }
 
 func TestReadsAtOneTimeWaitAtOneTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := opened(t)
 		read := func() {
 			p := make([]byte, 2)

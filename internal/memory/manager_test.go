@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // share is a Sharer that uses what it is told to.
@@ -22,7 +24,7 @@ func (s *share) Within(limit int64)   { s.limit.Store(limit) }
 func TestTheRuntimeKnowsTheLimitWhileTheManagerRuns(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "")
 	before := debug.SetMemoryLimit(-1)
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		limit := NewLimit(gb)
 		m := NewManager(limit, &share{}, &share{}, &share{})
 		ctx, cancel := context.WithCancel(t.Context())

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/keyed"
 	"github.com/aquifer-stream/aquifer/internal/record"
 	"github.com/aquifer-stream/aquifer/state"
@@ -81,7 +81,7 @@ func (d *recentDesk) again() int { return strings.Count(fmt.Sprint(d.out.seen), 
 func (d *recentDesk) expired() int64 { return d.state.store.Counts().Expired }
 
 func TestAFunctionDoesNotSeeWhatHasExpired(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d := openRecent(t)
 		d.send(event{"a", 1, 0}, event{"a", 2, 0})
 		<-time.After(time.Minute)
@@ -94,7 +94,7 @@ func TestAFunctionDoesNotSeeWhatHasExpired(t *testing.T) {
 }
 
 func TestATaskWithoutRowsLetsGoWhatHasExpired(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d := openRecent(t)
 		d.send(event{"a", 1, 0}, event{"b", 2, 0})
 		d.rest(time.Now().Add(59 * time.Second))
@@ -123,7 +123,7 @@ func tableKey(t *testing.T, d *recentDesk, key string) []byte {
 }
 
 func TestWhatASweepSuspectsIsLookedUpBetweenBatches(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d := openRecent(t)
 		d.send(event{"dead", 1, 0})
 		<-time.After(50 * time.Second)

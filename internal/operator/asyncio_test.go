@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/channel"
 )
 
@@ -200,7 +201,7 @@ func TestDrainingEndsWithTheTask(t *testing.T) {
 }
 
 func TestCloseEndsTheCallsAndWaitsForThem(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newServiceRig(t, AsyncConfig{Capacity: 2, Retry: Retry{Attempts: 9, Backoff: time.Hour}}, nil)
 		r.rows(1, 2, 3)
 		must(t, r.fails(1, errBroken)) // it waits for its next attempt
@@ -213,7 +214,7 @@ func TestCloseEndsTheCallsAndWaitsForThem(t *testing.T) {
 }
 
 func TestCallsThatFailBecauseTheTaskStopsSayWhyItDoes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		enough := errors.New("it is enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		env, out := place("ask"), &stage[string]{}
@@ -232,7 +233,7 @@ func TestCallsThatFailBecauseTheTaskStopsSayWhyItDoes(t *testing.T) {
 }
 
 func TestResultsWithoutAndWithManyRows(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		many := many{}
 		out := &stage[string]{}
 		a := NewAsync[int, string](place("many"), out, inOrder, many)
@@ -364,7 +365,7 @@ func sortedBetween(all []string) []string {
 func TestHoweverAServiceAnswersEachRowHasItsResultOnceAndInItsPlace(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	for i := range uint64(60) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, i))
 			c := AsyncConfig{
 				Capacity: 1 + rng.IntN(9), Unordered: i%2 == 0, Retry: Retry{Attempts: 99, Backoff: time.Millisecond},

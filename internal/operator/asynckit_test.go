@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/channel"
 )
 
@@ -103,7 +104,7 @@ func newServiceRig(t *testing.T, c AsyncConfig, fn AsyncFunc[int, string]) *serv
 // asks runs a story with a service, and wants that nothing is left behind.
 func asks(t *testing.T, c AsyncConfig, fn AsyncFunc[int, string], story func(t *testing.T, r *serviceRig)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newServiceRig(t, c, fn)
 		story(t, r)
 		must(t, r.Close())

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/channel"
 )
 
@@ -65,7 +66,7 @@ func flooded(ctx context.Context, t *testing.T, senders int) *channel.Gate {
 
 func TestWhatIsQueuedForASlowReceiverIsWorkForASecond(t *testing.T) {
 	for _, each := range []time.Duration{100 * time.Millisecond, time.Millisecond, 50 * time.Microsecond} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			g := flooded(ctx, t, 8)
 			slowly(g, each, 3*time.Second+10_000*each) // through what was queued before anything was known of it

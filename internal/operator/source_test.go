@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 )
 
@@ -209,7 +209,7 @@ func TestAnIdleSourceThatEndsIsActiveForItsEnd(t *testing.T) {
 }
 
 func TestASplitIsIdleAfterATimeWithoutRows(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		tap := newTap(&shelf{next: []string{"a", "b"}, splits: map[string][]read{
 			"a": {rows(10), {status: flow.Wait}}, "b": {rows(3), {status: flow.Wait}},
 		}}, func(_ *Env, c *SourceConfig[int64]) { c.IdleAfter = time.Second })
@@ -231,7 +231,7 @@ func TestASplitIsIdleAfterATimeWithoutRows(t *testing.T) {
 }
 
 func TestTimeBlockedByWhatIsBehindIsNotIdleness(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var blocked time.Duration
 		tap := newTap(&shelf{next: []string{"a"}, splits: map[string][]read{"a": {rows(1), {status: flow.Wait}}}},
 			func(env *Env, c *SourceConfig[int64]) {

@@ -4,8 +4,9 @@ import (
 	"context"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 )
 
 // slow are tables that take a second for all that they are asked.
@@ -22,7 +23,7 @@ func (slow) Scan(context.Context, []byte, []byte, func(k, v []byte) error) error
 }
 
 func TestWaitsThatOverlapAreCountedOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w, stats := &waiting{Below: slow{}}, &Stats{}
 		must(t, w.Read(t.Context(), nil, nil))
 		var group sync.WaitGroup

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/record"
 )
@@ -87,7 +88,7 @@ func (m *mail) expect(t *testing.T, want ...string) {
 }
 
 func TestRowsWaitForCompanyUntilTheyAreDue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMail(t, Forward, 1)
 		if !m.Due().IsZero() {
 			t.Errorf("nothing is buffered, and due at %v", m.Due())
@@ -245,7 +246,7 @@ func TestARowGoesToTheSubtaskThatOwnsItsKey(t *testing.T) {
 }
 
 func TestAWriterWithoutCreditWaitsAndTellsHowLong(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := mailWith(t, t.Context(), Forward, 1, 1)
 		must(t, m.Barrier(channel.Barrier{Checkpoint: 1, Last: false})) // takes the only credit
 		sent := make(chan error, 1)
@@ -267,7 +268,7 @@ func TestAWriterWithoutCreditWaitsAndTellsHowLong(t *testing.T) {
 }
 
 func TestAWaitingWriterEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		for what, do := range map[string]func(m *mail) error{
 			"rows":      func(m *mail) error { return errors.Join(m.Batch(rowsOf(1)), m.Tick(time.Now().Add(time.Hour))) },
 			"barrier":   func(m *mail) error { return m.Barrier(channel.Barrier{Checkpoint: 2, Last: false}) },

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/channel"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 )
@@ -161,7 +162,7 @@ func (w *world) opened() *world {
 }
 
 // story runs a test in a bubble with a clock of its own.
-func story(t *testing.T, tell func(t *testing.T)) { synctest.Test(t, tell) }
+func story(t *testing.T, tell func(t *testing.T)) { bubble.Test(t, tell) }
 
 func TestOperatorsOpenFromTheLastToTheFirstAndAllAreClosed(t *testing.T) {
 	story(t, func(t *testing.T) {

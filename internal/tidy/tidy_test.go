@@ -21,7 +21,7 @@ var floors = []struct {
 	packages []string
 }{
 	{"words", []string{
-		"internal/async", "internal/base", "internal/gcpace", "internal/memory", "internal/metric",
+		"internal/async", "internal/base", "internal/bubble", "internal/gcpace", "internal/memory", "internal/metric",
 		"internal/programtest", "internal/objstore/gateway", "internal/serving",
 	}},
 	{"contracts", []string{"flow", "internal/objstore", "internal/checkpoint", "internal/scrape"}},
@@ -234,20 +234,37 @@ func exportedReceiver(e ast.Expr) bool {
 
 func TestTestsDoNotSleep(t *testing.T) {
 	for _, s := range sources(t) {
-		if !s.test {
-			continue
+		for _, pos := range uses(s, "time", "Sleep") {
+			if s.test {
+				t.Errorf("%s: a test that waits by the clock is slow or flaky", pos)
+			}
 		}
-		ast.Inspect(s.file, func(n ast.Node) bool {
-			sel, ok := n.(*ast.SelectorExpr)
-			if !ok {
-				return true
-			}
-			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "time" && sel.Sel.Name == "Sleep" {
-				t.Errorf("%s: a test that waits by the clock is slow or flaky", s.set.Position(n.Pos()))
-			}
-			return true
-		})
 	}
+}
+
+func TestBubblesBeginInOnePlace(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, pos := range uses(s, "synctest", "Test") {
+			if s.pkg != "internal/bubble" {
+				t.Errorf("%s: bubble.Test does what the race detector needs", pos)
+			}
+		}
+	}
+}
+
+// uses returns where a name of a package is used.
+func uses(s source, pkg, name string) (all []token.Position) {
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := sel.X.(*ast.Ident); ok && x.Name == pkg && sel.Sel.Name == name {
+			all = append(all, s.set.Position(n.Pos()))
+		}
+		return true
+	})
+	return all
 }
 
 // ARCHITECTURE.md has one paragraph for each package and one line for each dependency.

@@ -5,10 +5,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
@@ -20,7 +20,7 @@ import (
 // every minute until they had to wait, after so many times.
 func indebted(t *testing.T, test func(t *testing.T, a *Attempt, broken *atomic.Bool, times int)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var broken atomic.Bool
 		broken.Store(true)
 		objects := fault.New(mem.New(), func(op fault.Op, name string, _ int) fault.Fault {

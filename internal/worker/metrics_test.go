@@ -4,9 +4,9 @@ import (
 	"context"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
@@ -69,7 +69,7 @@ func (s slow) ReadAt(ctx context.Context, name string, p []byte, off int64) erro
 }
 
 func TestAWaitForStateIsCountedOncePerBatchAndRange(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := persisting(t, opened(t, configOf(t, sumJob(), slow{mem.New()})))
 		trigger(t, a, 1)
 		a.passed(t, 2, 1, a.part(2, "k", "1", "l", "2"))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/lsm"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
@@ -240,7 +241,7 @@ func TestAListHoldsTheStateOfItsShardAlone(t *testing.T) {
 }
 
 func TestAnEarlySnapshotThatFailsIsGivenBackAfterAPauseAndDeclinesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var broken atomic.Bool
 		broken.Store(true)
 		a := persisting(t, opened(t, configOf(t, sumJob(), failing(&broken))))
@@ -262,7 +263,7 @@ func TestAnEarlySnapshotThatFailsIsGivenBackAfterAPauseAndDeclinesNothing(t *tes
 }
 
 func TestTheEndOfTheJobDoesNotWaitForThePause(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var broken atomic.Bool
 		broken.Store(true)
 		a := opened(t, configOf(t, sumJob(), failing(&broken)))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 	"github.com/aquifer-stream/aquifer/internal/plan"
 )
@@ -175,7 +176,7 @@ func pass(d time.Duration) {
 }
 
 func TestDiscoveryGoesOnAtTheSourcesPaceAndWakesTheTasks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p := newTestPool(finds(nil, files("a"), files("b")), 1).discovered(t)
 		ran := make(chan error, 1)
 		go func() { ran <- p.run(t.Context()) }()
@@ -205,7 +206,7 @@ func TestDiscoveryEndsWithItsContext(t *testing.T) {
 }
 
 func TestAFailureOfALaterDiscoveryEndsIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		broken, calls := errors.New("gone"), 0
 		p := newTestPool(&plan.Source{Discover: func(context.Context, flow.Known) (flow.Discovery, error) {
 			if calls++; calls == 3 {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/lsm"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 )
@@ -39,7 +39,7 @@ func swept(t *testing.T, uid string, keys int, turn chan struct{}) *sweep {
 }
 
 func TestATaskIsGivenWhatHasExpiredAgainAndAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := swept(t, "op", 3000, make(chan struct{}, 1))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -57,7 +57,7 @@ func TestATaskIsGivenWhatHasExpiredAgainAndAgain(t *testing.T) {
 }
 
 func TestATaskThatIsBusyHoldsUpItsOwnSweepOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		turn := make(chan struct{}, 1)
 		busy, free := swept(t, "busy", 5000, turn), swept(t, "free", 100, turn)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -74,7 +74,7 @@ func TestATaskThatIsBusyHoldsUpItsOwnSweepOnly(t *testing.T) {
 }
 
 func TestASweepOfAShardThatIsGoneFailsTheAttempt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := swept(t, "op", 10, make(chan struct{}, 1))
 		must(t, w.shard.Close())
 		if err := w.run(t.Context()); err == nil {

@@ -8,13 +8,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/remotetest"
 )
@@ -79,7 +79,7 @@ func TestAMistakeInTheEnvironmentIsToldWithoutSecrets(t *testing.T) {
 
 // The tests with the tag emulator show that a server accepts the signatures.
 func TestRequestsAreSignedWithTheKey(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var got []string
 		s := signer{"account", []byte("key"), through(func(r *http.Request) (*http.Response, error) {
 			got = append(got, r.Header.Get("x-ms-date"), r.Header.Get("Authorization"))
@@ -135,7 +135,7 @@ func TestASharedAccessSignatureGoesWithRequestsAndIntoNoError(t *testing.T) {
 	must(t, s.PutIfAbsent(t.Context(), "x", nil))
 	remotetest.MustHold(t, s, "x=")
 
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		next, err := a.transport(p, through(func(*http.Request) (*http.Response, error) { return nil, errors.New("broken") }))
 		must(t, err)
 		err = at(kind, p, "http://fake", next).PutIfAbsent(t.Context(), "x", nil)
@@ -154,7 +154,7 @@ func (s source) GetToken(context.Context, policy.TokenRequestOptions) (azcore.Ac
 }
 
 func TestATokenIsKeptWhileItIsValid(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		given, f := 0, newFake()
 		b := &bearer{source: source(func() (azcore.AccessToken, error) {
 			given++
@@ -178,7 +178,7 @@ func TestATokenIsKeptWhileItIsValid(t *testing.T) {
 }
 
 func TestAServerOfTokensThatIsAwayIsAskedAgainAndOneThatRefusesIsNot(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		failures := []error{
 			&azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 503}},
 			&azidentity.AuthenticationFailedError{},

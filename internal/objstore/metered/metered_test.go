@@ -7,9 +7,9 @@ import (
 	"iter"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
@@ -169,7 +169,7 @@ func (s *slow) List(context.Context, string) iter.Seq2[objstore.Object, error] {
 }
 
 func TestLatenciesGoIntoFixedBuckets(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		const ms = time.Millisecond
 		s := New(&slow{times: []time.Duration{0, ms, ms + 1, 20 * ms, time.Minute}})
 		for range 5 {
@@ -189,7 +189,7 @@ func TestLatenciesGoIntoFixedBuckets(t *testing.T) {
 }
 
 func TestAListIsOneRequestUntilItsEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := New(&slow{times: []time.Duration{time.Second, time.Second, time.Second}})
 		for range s.List(t.Context(), "") {
 			if n, _ := s.Requests(List); n != 0 {

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 )
 
@@ -25,7 +25,7 @@ func Run(t *testing.T, fresh func(t *testing.T) objstore.Store) {
 func RunInSyntheticTime(t *testing.T, fresh func(t *testing.T) objstore.Store) {
 	for _, c := range contract {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { c.test(t, fresh(t)) })
+			bubble.Test(t, func(t *testing.T) { c.test(t, fresh(t)) })
 		})
 	}
 }

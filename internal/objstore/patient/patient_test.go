@@ -5,10 +5,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
@@ -25,7 +25,7 @@ func must(t *testing.T, err error) {
 // story is one of a store with an object "x" of ten bytes that cannot be reached for a while. tries counts reads.
 func story(t *testing.T, away time.Duration, test func(t *testing.T, s objstore.Store, tries *int)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		inner, begin, tries := mem.New(), time.Now(), 0
 		must(t, inner.PutIfAbsent(t.Context(), "x", []byte("0123456789")))
 		s := fault.New(inner, func(op fault.Op, _ string, _ int) fault.Fault {

@@ -15,10 +15,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/remote"
 )
@@ -353,7 +353,7 @@ func aLeaseIsNoObjectOfTheStore(t *testing.T, k Subject) {
 }
 
 func theEndOfTheContextEndsALock(t *testing.T, k Subject) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newFake(t, k).store(t, "p")
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -5,8 +5,8 @@ package remotetest
 import (
 	"net/http"
 	"testing"
-	"testing/synctest"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/objstoretest"
 	"github.com/aquifer-stream/aquifer/internal/objstore/remote"
@@ -70,7 +70,7 @@ func Run(t *testing.T, k Subject) {
 // tell runs a story in synthetic time, on a store of a fake server.
 func tell(t *testing.T, k Subject, test func(t *testing.T, f *Fake, s *remote.Store)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := newFake(t, k)
 		test(t, f, f.store(t, "p"))
 	})

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/fault"
@@ -64,7 +65,7 @@ func (w *slowWriter) Abort()                      { w.pass("abort") }
 // story is one of requests to a slow store, in fake time.
 func story(t *testing.T, test func(t *testing.T, inner *slow, s *Store)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		inner := &slow{Store: mem.New()}
 		test(t, inner, over(t, inner, tight))
 		synctest.Wait()

@@ -78,6 +78,22 @@ func (a *Ahead) Len() int { return len(a.items) + len(a.ranges) }
 // Brings reports whether the state of a slot is coming with it.
 func (a *Ahead) Brings(slot Slot) bool { return slices.Contains(a.slots, slot) }
 
+// Split parts a read of keys that Find has begun by their slots: the first part has so many, each other one as many as
+// all before it. So the first keys are back soon, and many keys are few parts. It is called before anything is added.
+func (a *Ahead) Split(first int) (parts []*Ahead) {
+	all := len(a.slots)
+	for from, to := 0, first; from < all; from, to = to, 2*to {
+		to = min(to, all)
+		part := &Ahead{written: a.written, slots: a.slots[from:to:to]}
+		part.arena = a.arena // which nobody adds to any more
+		for state := 0; state < len(a.items); state += all {
+			part.items = append(part.items, a.items[state+from:state+to]...)
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
+
 // rangesAtOnce is how many ranges of an Ahead are read at a time, its keys counted as one.
 const rangesAtOnce = 8
 

@@ -213,3 +213,34 @@ func TestKeysThatAreHeldAreNotCountedAgainAsAbsent(t *testing.T) {
 	s.find("c")
 	counted(t, "three new keys", s.store.Counts(), Counts{Lookups: 3, Absent: 3})
 }
+
+func TestAReadIsSplitByItsKeysAndEachPartBringsItsOwn(t *testing.T) {
+	var keys []string
+	for i := range 7 {
+		keys = append(keys, fmt.Sprint("k", i))
+	}
+	s := withValues(t, 0, keys...)
+	a, slots := s.find(append(keys, "absent")...)
+	parts := a.Split(2)
+	if len(parts) != 3 { // of 2, 2 and 4 keys
+		t.Fatalf("%d parts", len(parts))
+	}
+	for _, at := range []int{2, 0, 1} { // in whatever order they come
+		s.take(t, parts[at])
+		for i, slot := range slots {
+			if brought := parts[at].Brings(slot); brought != (at == min(i/2, 2)) {
+				t.Errorf("part %d brings %q: %v", at, *s.store.Key(slot), brought)
+			}
+			if parts[at].Brings(slot) && s.store.Coming(slot) {
+				t.Errorf("%q is coming although part %d has come", *s.store.Key(slot), at)
+			}
+		}
+		if at == 2 && !s.store.Coming(slots[0]) {
+			t.Error("the first key is there before its part")
+		}
+	}
+	for i, slot := range slots[:7] {
+		s.mustHave(t, slot, fmt.Sprint(i))
+	}
+	s.mustHave(t, slots[7], "none")
+}

@@ -14,8 +14,11 @@ type distant struct {
 	latency      atomic.Int64 // nanoseconds
 	reads, bytes atomic.Int64
 	flying, most atomic.Int64
+	near         bool
 	purposes     [objstore.Purposes]atomic.Int64
 }
+
+func (d *distant) Near() bool { return d.near }
 
 func (d *distant) ReadAt(ctx context.Context, name string, p []byte, off int64) error {
 	d.reads.Add(1)

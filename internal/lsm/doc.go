@@ -33,6 +33,8 @@
 //   - Requests of all reads together are no more than the readers of the process. A read that finds them busy waits for
 //     its turn, and calls with many keys give way to others after some keys each. What is in the cache waits for no reader,
 //     unless few keys were there lately.
+//   - Of a store that answers at once no more reads ask at a time than keep the processors busy: those that came first end
+//     first.
 //   - No read waits for Warm, but for one request that both make.
 //   - A Sweep finds every key in its ranges whose newest value in the shard has expired, and no others. It deletes
 //     nothing. What it finds to be deleted already is taken out of the tables, if that is much.

@@ -6,8 +6,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Tune lets tests that stand above the package shape the trees of all shards.
-func Tune(r *Resources, tune func(*pebble.Options)) { r.tune = tune }
+// Tune lets tests that stand above the package shape the trees of all shards, which are compacted at once.
+func Tune(r *Resources, tune func(*pebble.Options)) { r.tune, r.opening = tune, 0 }
 
 // Deep makes a tree of several levels out of a few kilobytes, Quiet leaves compactions to Compact.
 func Deep(o *pebble.Options)  { deep(o) }

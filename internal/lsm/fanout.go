@@ -100,8 +100,12 @@ func (f *fanout) read(ctx context.Context, asked *asked, i int) error {
 	}
 }
 
-// othersWait reports whether another call waits for a reader.
+// othersWait reports whether another call waits for a reader, and not for processors: of these it gets no more when
+// this one gives way.
 func (f *fanout) othersWait() bool {
+	if f.readers.near != nil {
+		return false
+	}
 	waiting := f.readers.waiting.Load()
 	if f.waiting.Load() {
 		waiting--

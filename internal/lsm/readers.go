@@ -23,6 +23,7 @@ type readers struct {
 	allowed atomic.Int64 // readers of ReaderBytes at a time: where memory is short each takes several slots
 	each    atomic.Int64
 	waiting atomic.Int64
+	near    *near // nil if the store is not on the machine
 }
 
 const (
@@ -60,8 +61,12 @@ func (r *Resources) Crowded() bool { return r.readers.waiting.Load() > 0 }
 
 // tryTake takes slots for a reader, if they are free.
 func (r *readers) tryTake(a *asked) bool {
+	if !r.near.tryEnter() {
+		return false
+	}
 	n := r.weight(r.each.Load())
 	if !r.slots.TryAcquire(n) {
+		r.near.leave()
 		return false
 	}
 	a.slots = n
@@ -75,8 +80,12 @@ func (r *readers) take(ctx context.Context, a *asked) error {
 	}
 	r.waiting.Add(1)
 	defer r.waiting.Add(-1)
+	if err := r.near.enter(ctx); err != nil {
+		return err
+	}
 	n := r.weight(r.each.Load())
 	if err := r.slots.Acquire(ctx, n); err != nil {
+		r.near.leave()
 		return context.Cause(ctx)
 	}
 	a.slots = n
@@ -98,7 +107,10 @@ func (r *readers) settle(a *asked) {
 }
 
 // give gives back all slots of a reader whose iterator has been closed.
-func (r *readers) give(a *asked) { r.slots.Release(a.slots) }
+func (r *readers) give(a *asked) {
+	r.near.leave()
+	r.slots.Release(a.slots)
+}
 
 // permission is what an iterator may ask of the object store.
 type permission uint8

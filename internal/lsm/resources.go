@@ -21,8 +21,9 @@ type Resources struct {
 	filters filters
 	bounded bounded
 
-	tune   func(*pebble.Options) // tests make trees of little data deep
-	wanted func() bool           // instead of asking whether processors are wanted, in tests
+	tune    func(*pebble.Options) // tests make trees of little data deep
+	wanted  func() bool           // instead of asking whether processors are wanted, in tests
+	opening time.Duration         // see turns.opens; none for some tests
 
 	pauses pauses
 	warmed atomic.Int64 // bytes that shards have loaded ahead
@@ -55,9 +56,13 @@ func NewResources(objects objstore.Store, blockCacheBytes int64, readers, compac
 		free:    compactions,
 		bounded: bounded{compactions: compactions},
 		waiting: map[*turns]bool{},
+		opening: opening,
 		poke:    make(chan struct{}, 1),
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
+	}
+	if objects.Near() {
+		r.readers.near = newNear()
 	}
 	go r.grant()
 	return r, nil

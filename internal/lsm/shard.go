@@ -75,6 +75,9 @@ func OpenShard(ctx context.Context, res *Resources, prefix string, r Range, from
 	}
 	s.files.add(state.objects...)
 	s.turns.deepen(state.above())
+	if len(state.objects) > 0 {
+		s.turns.opens()
+	}
 	if err := s.openDB(state); err != nil {
 		cancel()
 		return nil, err

@@ -267,7 +267,7 @@ func TestAShardEqualsAMapThroughIngestionCompactionAndRescaling(t *testing.T) {
 func history(t *testing.T, seed uint64) (tables [levels]int64) {
 	t.Helper()
 	w := newWorld(t, seed)
-	w.res.tune = deep
+	Tune(w.res, deep)
 	w.shards = []*Shard{w.open(all)}
 	checkpoints := []saved{w.save()}
 	for step := range 8 {
@@ -309,7 +309,7 @@ func (w *world) step(checkpoints *[]saved) (what string) {
 
 func TestTwoShardsOpenedFromOneListDoNotDisturbOneAnother(t *testing.T) {
 	w := newWorld(t, 1)
-	w.res.tune = deep
+	Tune(w.res, deep)
 	w.shards = []*Shard{w.open(all)}
 	w.ingest(w.epoch())
 	origin := w.save()
@@ -346,7 +346,7 @@ func TestAListHasNothingOfWhatIsIngestedAfterIt(t *testing.T) {
 
 func TestListsAreTakenWhileCompactionsRun(t *testing.T) {
 	w := newWorld(t, 3)
-	w.res.tune = deep
+	Tune(w.res, deep)
 	w.shards = []*Shard{w.open(all)}
 	for range 5 {
 		w.ingest(w.epoch())

@@ -17,6 +17,9 @@ const (
 	lastPause  = 10 * time.Second
 )
 
+// opening is for how long a database compacts nothing after it has been opened with tables, unless an ingestion waits.
+const opening = time.Second
+
 // turns decides when a database may compact: while compactions of the process are free, and after a pause that
 // doubles with each failure. It implements pebble.CompactionScheduler.
 //
@@ -34,6 +37,7 @@ type turns struct {
 	running int
 	pause   time.Duration
 	timer   *time.Timer // runs during a pause
+	opened  *time.Timer // runs until compactions may begin; nil afterwards
 	left    bool        // the database is being closed
 	behind  int         // the depth of L0, as far as it is known
 	pressed int         // ingestions that wait for it to become less
@@ -49,7 +53,21 @@ const idleBehind = 12
 // patient reports whether L0 can wait. res.mu is held.
 func (t *turns) patient() bool {
 	depth := t.res.scaled(t.behind)
-	return depth > 1 && depth < idleBehind && !t.read.Load() && t.pressed == 0
+	idle := depth > 1 && depth < idleBehind && !t.read.Load()
+	return (idle || t.opened != nil) && t.pressed == 0
+}
+
+// opens lets the first reads go before compactions: a state that has just been opened is not in memory, and a
+// compaction reads megabytes ahead.
+func (t *turns) opens() {
+	t.res.mu.Lock()
+	defer t.res.mu.Unlock()
+	t.opened = time.AfterFunc(t.res.opening, func() {
+		t.res.mu.Lock()
+		t.opened = nil
+		t.res.mu.Unlock()
+		t.res.wake()
+	})
 }
 
 // reading says that the database is being read from.
@@ -128,6 +146,9 @@ func (t *turns) Unregister() {
 	delete(t.res.waiting, t)
 	t.left = true
 	t.endPause()
+	if t.opened != nil {
+		t.opened.Stop()
+	}
 	t.res.mu.Unlock()
 	t.granting.Lock()
 	t.gone = true

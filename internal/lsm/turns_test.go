@@ -76,3 +76,33 @@ func TestAShardThatIsOpenedKnowsHowFarItIsBehind(t *testing.T) {
 		}
 	})
 }
+
+func TestAShardThatIsOpenedLetsTheFirstReadsGoBeforeItsCompactions(t *testing.T) {
+	patience(t, func(t *testing.T, w *world, settle func() Metrics) {
+		w.deepen(6)
+		w.restore(w.save(), 1)
+		must(t, w.shards[0].Read(t.Context(), [][]byte{[]byte("a")}, nothing))
+		<-time.After(opening - 1)
+		synctest.Wait()
+		if m := w.shards[0].Metrics(); m.Compactions != 0 || m.L0Tables < 4 {
+			t.Errorf("%+v soon after it was opened", m)
+		}
+		if m := settle(); m.Compactions == 0 || m.L0Sublevels >= 4 {
+			t.Errorf("%+v later", m)
+		}
+	})
+}
+
+func TestAShardThatIsOpenedCompactsAtOnceIfAnIngestionWaits(t *testing.T) {
+	patience(t, func(t *testing.T, w *world, _ func() Metrics) {
+		w.deepen(6)
+		w.restore(w.save(), 1)
+		begin := time.Now()
+		for range 2 * deepest {
+			w.ingest(w.epoch())
+		}
+		if took := time.Since(begin); took >= opening || w.shards[0].Metrics().Compactions == 0 {
+			t.Errorf("ingestions took %v, %+v", took, w.shards[0].Metrics())
+		}
+	})
+}

@@ -14,6 +14,9 @@ type Remote struct {
 	Far *Far
 }
 
+// Near implements objstore.Store.
+func (r Remote) Near() bool { return false }
+
 // Far says how long reads take, and how many there have been for each purpose. It is safe for concurrent use.
 type Far struct {
 	delay atomic.Int64

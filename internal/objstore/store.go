@@ -61,6 +61,10 @@ type Store interface {
 	// ends, or fails with ErrLocked. It guards against mistakes; safety rests on Swap.
 	Lock(ctx context.Context) (release func() error, err error)
 
+	// Near reports whether the store is on this machine: then reads wait for little else than a processor, and more of
+	// them at a time than keep the processors busy are of no use.
+	Near() bool
+
 	// String describes the store for messages, without secrets.
 	String() string
 }

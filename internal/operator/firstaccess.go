@@ -16,7 +16,8 @@ func (h *hand[K, In, Out]) FirstAccess() (slot uint32, ok bool) {
 		return 0, false
 	}
 	l, pending := h.ticket.load, 0
-	if p.reads(l, h.ticket.row) {
+	read := p.readOf(l, h.ticket.row)
+	if read != nil {
 		pending = 1
 	}
 	p.state.store.Hold(h.slot)
@@ -25,8 +26,8 @@ func (h *hand[K, In, Out]) FirstAccess() (slot uint32, ok bool) {
 	if p.flight.Enter(h.id, async.Key(h.slot), pending) {
 		return uint32(h.slot), true
 	}
-	if pending > 0 {
-		l.ahead.ids = append(l.ahead.ids, h.id)
+	if read != nil {
+		read.ids = append(read.ids, h.id)
 	}
 	p.env.Stats.Waited.Add(1)
 	p.entries[h.id] = w

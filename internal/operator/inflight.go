@@ -42,25 +42,9 @@ type load[In any] struct {
 	waiting   []async.ID // of those that had not begun when they came to be
 	bytes     int64      // that count as in flight
 	watermark int64      // that came before it
-	ahead     *awaited
+	reads     []*awaited
+	at        int    // the read that the last row which was looked at waits for
 	asked     []bool // by row: whether it has asked for more than its key; empty for none
-}
-
-// awaited is a grouped read, and the records that wait for it.
-type awaited struct {
-	*keyed.Ahead
-	ids []async.ID
-	has bool // come
-}
-
-// forKey is the read that brings the state of a key, or nil.
-func (f *inFlight[K, In, Out]) forKey(slot keyed.Slot) (read *awaited) {
-	for _, w := range f.reading {
-		if w.Brings(slot) {
-			return w
-		}
-	}
-	return nil
 }
 
 // ticket is a record or timer in flight that has not begun.
@@ -90,17 +74,8 @@ func (p *Process[K, In, Out]) take(b *flow.Batch[In]) error {
 	l.bytes = p.in.weigh(b, p.state.store.Each())
 	p.limit.Add(l.bytes)
 	p.state.store.Touch(l.slots)
-	if ahead, err = p.ask(l, ahead); err != nil {
+	if err := p.read(l, ahead); err != nil {
 		return err
-	}
-	if ahead != nil {
-		begins(ahead, p.env.Stats)
-		w := &awaited{Ahead: ahead}
-		l.ahead, p.reading = w, append(p.reading, w)
-		p.arrivals.begin(func() { _ = ahead.Read(p.state.ctx, p.env.Below) }, func() error { return p.arrive(w) })
-		if c := p.state.store.CountBeside(); c != nil {
-			p.arrivals.begin(func() { c.Read(p.state.ctx, p.env.Below) }, func() error { return p.state.store.Counted(c) })
-		}
 	}
 	p.load = l
 	p.rowsIn += len(b.Rows)
@@ -113,50 +88,10 @@ func (p *Process[K, In, Out]) newLoad(b *flow.Batch[In]) *load[In] {
 		l, p.loads = p.loads[n-1], p.loads[:n-1]
 	}
 	slots := slices.Grow(l.slots[:0], len(b.Rows))[:len(b.Rows)]
-	*l = load[In]{batch: b, slots: slots, watermark: p.arrived, asked: l.asked[:0], waiting: l.waiting[:0]}
+	*l = load[In]{
+		batch: b, slots: slots, watermark: p.arrived, asked: l.asked[:0], waiting: l.waiting[:0], reads: l.reads[:0],
+	}
 	return l
-}
-
-// ask lets the function say what it will use besides the values of its key.
-func (p *Process[K, In, Out]) ask(l *load[In], ahead *keyed.Ahead) (*keyed.Ahead, error) {
-	if p.prefetch == nil || p.state.store.Whole() {
-		return ahead, nil
-	}
-	if ahead == nil {
-		ahead = p.state.store.NewAhead()
-	}
-	if err := p.askEach(l, ahead); err != nil || ahead.Empty() {
-		return nil, err
-	}
-	return ahead, nil
-}
-
-func (p *Process[K, In, Out]) askEach(l *load[In], ahead *keyed.Ahead) (err error) {
-	var ctx flow.Prefetch
-	defer ctx.End()
-	defer p.env.rescue(&err, func() (any, int64) { return flow.Key[K](&ctx), ctx.Time })
-	for i := range l.batch.Rows {
-		before, key := ahead.Len(), p.state.store.Key(l.slots[i])
-		ctx = flow.NewPrefetch(uint32(l.slots[i]), l.batch.Times[i], key, ahead)
-		if err := p.prefetch.Prefetch(&ctx, &l.batch.Rows[i]); err != nil {
-			return p.env.userError(err, *key, ctx.Time)
-		}
-		l.asked = append(l.asked, ahead.Len() > before)
-	}
-	return nil
-}
-
-// arrive takes what has been read, for the records that wait for it.
-func (p *Process[K, In, Out]) arrive(w *awaited) error {
-	p.reading = slices.DeleteFunc(p.reading, func(o *awaited) bool { return o == w })
-	if err := p.state.store.Take(w.Ahead); err != nil {
-		return err
-	}
-	w.has = true
-	for _, id := range w.ids {
-		p.flight.Arrived(id)
-	}
-	return nil
 }
 
 // run does all that can be done now, and sends on what comes of it.
@@ -237,7 +172,7 @@ func (p *Process[K, In, Out]) apply(h *hand[K, In, Out]) (blocked bool, err erro
 			return true, nil
 		}
 		l.next++
-		waits := (flying > 0 || l.ahead != nil || len(p.events) > 0) && p.waits(l, i)
+		waits := (flying > 0 || len(l.reads) > 0 || len(p.events) > 0) && p.waits(l, i)
 		if waits && !p.mayBegin(l, i) {
 			p.admit(l, i)
 			continue
@@ -264,7 +199,7 @@ func (p *Process[K, In, Out]) apply(h *hand[K, In, Out]) (blocked bool, err erro
 
 // waits says whether a row cannot run at once.
 func (p *Process[K, In, Out]) waits(l *load[In], i int) bool {
-	return !p.flight.Ready(p.overtakes(l, i)) || p.state.store.Held(l.slots[i]) || p.reads(l, i)
+	return !p.flight.Ready(p.overtakes(l, i)) || p.state.store.Held(l.slots[i]) || p.readOf(l, i) != nil
 }
 
 // overtakes says whether a row need not wait for the events before it. Without timers, a row that is not late by the
@@ -273,24 +208,18 @@ func (p *Process[K, In, Out]) overtakes(l *load[In], i int) bool {
 	return p.env.Relaxed || !p.heeds && l.batch.Times[i] > l.watermark
 }
 
-// reads says whether something is being read for a row.
-func (p *Process[K, In, Out]) reads(l *load[In], i int) bool {
-	return l.ahead != nil && !l.ahead.has &&
-		(p.state.store.Coming(l.slots[i]) || len(l.asked) > 0 && l.asked[i])
-}
-
 // admit puts a row in flight that has not begun.
 func (p *Process[K, In, Out]) admit(l *load[In], i int) {
-	slot := l.slots[i]
+	slot, read := l.slots[i], p.readOf(l, i)
 	pending := 0
-	if p.reads(l, i) {
+	if read != nil {
 		pending = 1
 	}
 	p.state.store.Hold(slot)
 	id := p.flight.Admit(async.Key(slot), pending, p.overtakes(l, i))
 	p.env.Stats.Waited.Add(1)
-	if pending > 0 {
-		l.ahead.ids = append(l.ahead.ids, id)
+	if read != nil {
+		read.ids = append(read.ids, id)
 	}
 	l.users++
 	l.waiting = append(l.waiting, id)
@@ -358,7 +287,8 @@ func (p *Process[K, In, Out]) recycle(l *load[In]) {
 	}
 	p.limit.Add(-l.bytes)
 	p.in.recycle(l.batch)
-	l.batch, l.ahead = nil, nil
+	clear(l.reads)
+	l.batch, l.reads = nil, l.reads[:0]
 	p.loads = append(p.loads, l)
 }
 

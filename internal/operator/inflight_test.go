@@ -425,3 +425,28 @@ func TestAFunctionThatEndsWithItsOperatorGoesOnWhenItsReadIsOver(t *testing.T) {
 		t.Errorf("%v reads were under way, want %v", fn.seen, want)
 	}
 }
+
+func TestTheFirstKeysOfABatchAreBackBeforeTheOthers(t *testing.T) {
+	var before, then []event
+	for i := range 5 * firstKeys {
+		before = append(before, event{fmt.Sprint("k", i), 0, 1})
+		then = append(then, event{fmt.Sprint("k", i), 0, 3})
+	}
+	r := newShelfRig(t, strict, before...)
+	r.rows(nil, append(then, then[0], then[4*firstKeys])...)
+	var left []int
+	for range 4 {
+		left = append(left, r.op().flight.InFlight())
+		r.passes()
+	}
+	// Parts of 8, 8, 16 and 8 keys come back in any order. Two rows more are of keys of the first and the last part.
+	if left[0] != 5*firstKeys+2 {
+		t.Errorf("%d in flight at first", left[0])
+	}
+	if left[3] < firstKeys || left[3] > 2*firstKeys+1 || left[2] <= left[3] || left[1] <= left[2] {
+		t.Errorf("%v in flight before each part was back", left)
+	}
+	if in := r.op().flight.InFlight(); in != 0 {
+		t.Errorf("%d in flight when all parts are back", in)
+	}
+}

@@ -329,6 +329,9 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
+// Near implements objstore.Store: most directories are on a disk of the machine. Of others few files are read at a time.
+func (s *Store) Near() bool { return true }
+
 // Lock implements objstore.Store, by a lock on a file that ends with the process. It also removes what dead
 // processes had begun to write.
 func (s *Store) Lock(ctx context.Context) (func() error, error) {

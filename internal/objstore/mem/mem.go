@@ -207,6 +207,9 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
+// Near implements objstore.Store.
+func (s *Store) Near() bool { return true }
+
 // Lock implements objstore.Store, between users of one Store value.
 func (s *Store) Lock(ctx context.Context) (func() error, error) {
 	if err := ctx.Err(); err != nil {

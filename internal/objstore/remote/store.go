@@ -30,6 +30,9 @@ func New(k Kind, place, prefix string, p Protocol) *Store {
 // String implements objstore.Store.
 func (s *Store) String() string { return s.place }
 
+// Near implements objstore.Store: each request goes over a network.
+func (s *Store) Near() bool { return false }
+
 // key returns the key of an object.
 func (s *Store) key(name string) string { return s.prefix + name }
 

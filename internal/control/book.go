@@ -110,12 +110,14 @@ func (b *book) progress(p coordinator.Progress) {
 		j.EventTime, j.EventTimeKnown = p.Watermark, true
 	}
 	operators := slices.Clone(j.Operators) // those that were told keep their counts
+	byUID := map[string]*Operator{}        // a node's number is that in its region, which is not always the job
 	for i := range operators {
 		o := &operators[i]
 		o.RowsIn, o.RowsOut, o.MemoryBytes, o.Keys = 0, 0, 0, 0
+		byUID[o.UID] = o
 	}
 	for _, s := range p.Operators {
-		o := &operators[s.Node.ID]
+		o := byUID[s.Node.UID]
 		o.RowsIn += s.RowsIn.Load()
 		o.RowsOut += s.RowsOut.Load()
 		o.MemoryBytes += s.StateBytes.Load()

@@ -105,3 +105,23 @@ func TestProgressIsToldByOperator(t *testing.T) {
 		t.Errorf("%+v", j)
 	}
 }
+
+// The parts of a job between which no rows go number their operators by themselves.
+func TestProgressOfAJobInPartsIsToldOfTheOperatorsThatItIsOf(t *testing.T) {
+	p := parted()
+	b := newBook(p, Job{})
+	var all []*worker.OperatorStats
+	for i, region := range p.Regions() {
+		for _, n := range region.Nodes() {
+			s := &worker.OperatorStats{Node: n, Stats: &operator.Stats{}}
+			s.RowsIn.Store(int64(i + 1))
+			all = append(all, s)
+		}
+	}
+	b.step(coordinator.Progress{Elapsed: time.Second, Operators: all}, time.UnixMilli(1))
+	for _, o := range b.read().Operators {
+		if want := map[string]int64{"in 0": 1, "out 0": 1, "in 1": 2, "out 1": 2}[o.UID]; o.RowsIn != want {
+			t.Errorf("%s has %d rows, want %d", o.UID, o.RowsIn, want)
+		}
+	}
+}

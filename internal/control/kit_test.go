@@ -66,6 +66,22 @@ func graph(name string) *plan.Physical {
 	return p
 }
 
+// parted is the plan of a job of two pipelines that have nothing to do with each other.
+func parted() *plan.Physical {
+	g := &plan.Graph{Name: "parted"}
+	rows := operator.RowTypeOf[int64]()
+	for _, i := range []string{" 0", " 1"} {
+		in := g.Add(&plan.Node{UID: "in" + i, Name: "in" + i, Outputs: []operator.RowType{rows}, Source: &plan.Source{}})
+		out := g.Add(&plan.Node{UID: "out" + i, Name: "out" + i, Sink: &plan.Sink{}})
+		out.Inputs = []plan.Edge{{From: in, Exchange: operator.Forward}}
+	}
+	p, err := plan.Compile(g, plan.Options{Parallelism: 1, MaxParallelism: 8})
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
 // served is a job whose socket is served, and what was asked of it.
 type served struct {
 	*Server

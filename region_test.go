@@ -125,6 +125,52 @@ func TestTheOtherPartsOfAJobGoOnWhileOneWaitsForItsRestart(t *testing.T) {
 	})
 }
 
+// failingOnceAfter fails at the first row that comes so long after now.
+func failingOnceAfter(d time.Duration) func(int64) error {
+	begun, failed := time.Now(), false
+	return func(int64) error {
+		if failed || time.Since(begun) < d {
+			return nil
+		}
+		failed = true
+		return fmt.Errorf("oops after %v", d)
+	}
+}
+
+func TestPartsThatAreDownAtTheSameTimeAreToldApart(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		first := newLane(failingOnceAfter(100 * time.Millisecond))
+		second := newLane(failingOnceAfter(600 * time.Millisecond)) // while the first waits for its restart
+		stop := make(chan struct{})
+		time.AfterFunc(3*time.Second, func() { close(stop) })
+		var started [][]string
+		result, err := lanes(1<<40, first, second).Run(t.Context(), RunOptions{
+			Parallelism: 1, CheckpointInterval: 10 * time.Millisecond, objects: mem.New(), Stop: stop,
+			RestartDelay: time.Second,
+			OnEvent: func(e Event) {
+				if s, ok := e.(Started); ok {
+					started = append(started, s.Operators)
+					if s.Took >= time.Second {
+						t.Errorf("attempt %d says that its restore took %v", s.Attempt, s.Took)
+					}
+				}
+			},
+		})
+		if err != nil || len(result.Failures) != 2 {
+			t.Fatalf("%+v, %v", result, err)
+		}
+		for i, f := range result.Failures {
+			if f.Operator != fmt.Sprint("counts ", i) || f.Down < time.Second || f.Down > 1100*time.Millisecond {
+				t.Errorf("%+v", f)
+			}
+		}
+		if len(started) != 3 || started[0] != nil || !slices.Contains(started[1], "counts 0") ||
+			!slices.Contains(started[2], "counts 1") || len(started[1]) != 4 {
+			t.Errorf("%q were started", started)
+		}
+	})
+}
+
 func TestAPartThatFailsTooOftenEndsTheJob(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		oops := errors.New("oops")

@@ -59,6 +59,9 @@ func printJob(w io.Writer, j control.Job) error {
 		line("event time", "%s", time.UnixMilli(j.EventTime).UTC().Format(time.DateTime))
 	}
 	line("restarts", "%d", j.Restarts)
+	if waiting := restarting(j); len(waiting) > 0 {
+		line("restarting", "%s", strings.Join(waiting, ", "))
+	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
@@ -70,6 +73,16 @@ func printJob(w io.Writer, j control.Job) error {
 		}
 	}
 	return nil
+}
+
+// restarting are the operators that wait for a restart.
+func restarting(j control.Job) (names []string) {
+	for _, o := range j.Operators {
+		if o.Restarting {
+			names = append(names, o.Name)
+		}
+	}
+	return names
 }
 
 func printOperators(w io.Writer, j control.Job) {
@@ -104,11 +117,25 @@ func printFailures(w io.Writer, j control.Job) {
 	}
 	fmt.Fprintln(w, "\nRESTARTED\tPAUSE\tOPERATOR\tBECAUSE")
 	for _, f := range j.Failures {
-		fmt.Fprintf(w, "%s\t%.1fs\t%s\t%s\n", clock(f.Time), f.PauseSeconds, cmp.Or(f.Operator, "-"), firstLine(f.Message))
+		fmt.Fprintf(w, "%s\t%.1fs\t%s\t%s\n", clock(f.Time), f.PauseSeconds, cmp.Or(f.Operator, "-"), because(f))
 	}
 }
 
-// firstLine is a message without its stack.
+// because is what a job was restarted for: the operator and what it was called for, where that is known.
+func because(f control.Failure) string {
+	where := f.UID
+	for _, part := range []struct{ name, value string }{{"key", f.Key}, {"record", f.Record}} {
+		if part.value != "" {
+			where += ", " + part.name + " " + part.value
+		}
+	}
+	if where == "" {
+		return firstLine(f.Message)
+	}
+	return where + ": " + firstLine(f.Message)
+}
+
+// firstLine is the first line of a message.
 func firstLine(message string) string {
 	line, _, _ := strings.Cut(message, "\n")
 	return line

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// remembered is how many checkpoints and failures are told.
+	// remembered is how many checkpoints are told.
 	remembered = 16
-	// longestMessage bounds that of a failure in bytes: it may have a stack.
+	// longestMessage bounds that of a checkpoint that failed in bytes: it may have a stack.
 	longestMessage = 4 << 10
 )
 
@@ -69,7 +69,8 @@ func (b *book) step(e coordinator.Event, now time.Time) {
 	case coordinator.Resumed:
 		b.job.ResumedFrom = e.Checkpoint
 	case coordinator.Started:
-		b.job.Status = "running"
+		b.restarting(e.Operators, false)
+		b.job.Failures = failures(e.Failures)
 	case coordinator.CheckpointStored:
 		b.job.StoredBytes = e.Bytes
 		b.checkpoint(Checkpoint{
@@ -79,21 +80,44 @@ func (b *book) step(e coordinator.Event, now time.Time) {
 	case coordinator.CheckpointFailed:
 		b.checkpoint(Checkpoint{Checkpoint: e.Checkpoint, Time: now.UnixMilli(), Error: cut(e.Err.Error())})
 	case coordinator.Restarting:
-		b.job.Status = "restarting"
+		b.restarting(e.Operators, true)
 		b.job.Restarts++
-		b.job.Failures = last(append(b.job.Failures, Failure{
-			Time: now.UnixMilli(), Operator: coordinator.FailedTask(e.Err), Message: cut(e.Err.Error()),
-			PauseSeconds: e.After.Seconds(),
-		}))
+		b.job.Failures = failures(e.Failures)
 	case coordinator.Progress:
 		b.progress(e)
 	}
 }
 
-func (b *book) checkpoint(c Checkpoint) { b.job.Checkpoints = last(append(b.job.Checkpoints, c)) }
+// restarting notes of some operators, or of all for nil, whether they wait for a restart. The job does as long as any do.
+func (b *book) restarting(uids []string, restarting bool) {
+	b.job.Status = "running"
+	for i := range b.job.Operators {
+		o := &b.job.Operators[i]
+		if uids == nil || slices.Contains(uids, o.UID) {
+			o.Restarting = restarting
+		}
+		if o.Restarting {
+			b.job.Status = "restarting"
+		}
+	}
+}
 
-// last is what is remembered of all.
-func last[T any](all []T) []T { return all[max(0, len(all)-remembered):] }
+// failures are those that the run remembers, as they are told.
+func failures(all []coordinator.Failure) []Failure {
+	told := []Failure{}
+	for _, f := range all {
+		told = append(told, Failure{
+			Time: f.At.UnixMilli(), Operator: f.Task, UID: f.Operator, Key: f.Key, Record: f.Record, Message: f.Message,
+			Restarted: f.Restarted, PauseSeconds: f.Pause.Seconds(), DownSeconds: f.Down.Seconds(), Checkpoint: f.Checkpoint,
+		})
+	}
+	return told
+}
+
+func (b *book) checkpoint(c Checkpoint) {
+	all := append(b.job.Checkpoints, c)
+	b.job.Checkpoints = all[max(0, len(all)-remembered):]
+}
 
 func cut(message string) string { return message[:min(len(message), longestMessage)] }
 

@@ -1,8 +1,9 @@
 package control
 
 import (
-	"fmt"
+	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,23 +52,67 @@ func TestTheLastCheckpointsAreTold(t *testing.T) {
 
 func TestTheLastFailuresAreToldWithTheirOperator(t *testing.T) {
 	b := newTestBook()
-	task := &worker.TaskError{Task: "count → out (2/3)", Err: errBroken}
 	b.step(coordinator.Started{}, time.UnixMilli(1))
-	b.step(coordinator.Restarting{Err: fmt.Errorf("wrapped: %w", task), After: 200 * time.Millisecond}, time.UnixMilli(5))
+	failure := coordinator.Failure{
+		At: time.UnixMilli(5), Operator: "c", Subtask: 1, Task: "count → out (2/3)", Key: "7", Record: "row",
+		Message: "broken", Pause: 200 * time.Millisecond,
+	}
+	b.step(coordinator.Restarting{Err: errBroken, Failures: []coordinator.Failure{failure}}, time.UnixMilli(6))
 	j := b.read()
-	want := []Failure{{Time: 5, Operator: "count → out (2/3)", Message: "wrapped: broken", PauseSeconds: 0.2}}
+	want := []Failure{{
+		Time: 5, Operator: "count → out (2/3)", UID: "c", Key: "7", Record: "row", Message: "broken", PauseSeconds: 0.2,
+	}}
 	if !reflect.DeepEqual(j.Failures, want) || j.Restarts != 1 || j.Status != "restarting" {
 		t.Errorf("%+v", j)
 	}
-	for range 20 {
-		b.step(coordinator.Restarting{Err: errBroken}, time.UnixMilli(6))
-	}
-	if j := b.read(); len(j.Failures) != remembered || j.Restarts != 21 || j.Failures[0].Operator != "" {
+	failure.Down, failure.Checkpoint = time.Second/4, 3
+	b.step(coordinator.Started{Failures: []coordinator.Failure{failure}}, time.UnixMilli(7))
+	j = b.read()
+	want[0].DownSeconds, want[0].Checkpoint = 0.25, 3
+	if !reflect.DeepEqual(j.Failures, want) || j.Restarts != 1 || j.Status != "running" {
 		t.Errorf("%+v", j)
 	}
-	b.step(coordinator.Restarting{Err: fmt.Errorf("%s", strings.Repeat("x", 1<<20))}, time.UnixMilli(7))
-	if n := len(b.read().Failures[remembered-1].Message); n != longestMessage {
+}
+
+func TestAMessageOfACheckpointIsNotTooLong(t *testing.T) {
+	b := newTestBook()
+	long := errors.New(strings.Repeat("x", 1<<20))
+	b.step(coordinator.CheckpointFailed{Checkpoint: 1, Err: long}, time.UnixMilli(7))
+	if n := len(b.read().Checkpoints[0].Error); n != longestMessage {
 		t.Errorf("a message of %d bytes", n)
+	}
+}
+
+func TestAJobIsRestartingAsLongAsAnyPartOfItIs(t *testing.T) {
+	b := newBook(parted(), Job{})
+	first, second := []string{"in 0", "out 0"}, []string{"in 1", "out 1"}
+	for i, step := range []struct {
+		event      coordinator.Event
+		status     string
+		restarting []string
+	}{
+		{coordinator.Started{}, "running", nil},
+		{coordinator.Restarting{Operators: first}, "restarting", first},
+		{coordinator.Restarting{Operators: second}, "restarting", append(first, second...)},
+		{coordinator.Started{Operators: first}, "restarting", second},
+		{coordinator.Started{Operators: second}, "running", nil},
+		{coordinator.Restarting{}, "restarting", append(first, second...)},
+		{coordinator.Started{}, "running", nil},
+	} {
+		b.step(step.event, time.UnixMilli(1))
+		b.step(coordinator.Progress{}, time.UnixMilli(2)) // which knows nothing of restarts
+		j := b.read()
+		var restarting []string
+		for _, o := range j.Operators {
+			if o.Restarting {
+				restarting = append(restarting, o.UID)
+			}
+		}
+		slices.Sort(restarting)
+		want := slices.Sorted(slices.Values(step.restarting))
+		if j.Status != step.status || !slices.Equal(restarting, want) {
+			t.Errorf("step %d: %s, %q wait for a restart", i, j.Status, restarting)
+		}
 	}
 }
 

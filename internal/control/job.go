@@ -8,7 +8,7 @@ type Job struct {
 	// State is where its checkpoints are; empty for memory only.
 	State   string `json:"state"`
 	Started int64  `json:"started"`
-	// Status is starting, running or restarting.
+	// Status is starting, running or restarting, as it is while any of its operators wait for a restart.
 	Status string `json:"status"`
 	// ResumedFrom is the checkpoint that the run went on from; zero for none.
 	ResumedFrom uint64  `json:"resumed_from"`
@@ -25,12 +25,12 @@ type Job struct {
 	Restarts    int   `json:"restarts"`
 	// Operators are in the order of the program.
 	Operators []Operator `json:"operators"`
-	// Checkpoints are the last ones, those that failed included, and Failures the last restarts; oldest first.
+	// Checkpoints are the last ones, those that failed included, and Failures those of the run; oldest first.
 	Checkpoints []Checkpoint `json:"checkpoints"`
 	Failures    []Failure    `json:"failures"`
 }
 
-// Operator is a node of the job's graph. Its counts are those since the job was last restarted.
+// Operator is a node of the job's graph. Its counts are those since it was last restarted.
 type Operator struct {
 	Name        string `json:"name"`
 	UID         string `json:"uid"`
@@ -40,6 +40,8 @@ type Operator struct {
 	RowsOut     int64  `json:"rows_out"`
 	MemoryBytes int64  `json:"memory_bytes"`
 	Keys        int64  `json:"keys"`
+	// Restarting says that its tasks have ended and are about to be started again.
+	Restarting bool `json:"restarting"`
 }
 
 // Edge is where an operator takes rows from.
@@ -63,11 +65,21 @@ type Checkpoint struct {
 // Failure is what a job was restarted for.
 type Failure struct {
 	Time int64 `json:"time"`
-	// Operator names the operators of the task that failed; empty if it was none.
+	// Operator names the operators of the task that failed, UID is that of the one that did, or of the first; they are
+	// empty if it was none.
 	Operator string `json:"operator"`
-	Message  string `json:"message"`
+	UID      string `json:"uid,omitempty"`
+	// Key and Record are what user code was called for, if that is known.
+	Key     string `json:"key,omitempty"`
+	Record  string `json:"record,omitempty"`
+	Message string `json:"message"` // without a stack
+	// Restarted are the uids of the operators that went back; none for all.
+	Restarted []string `json:"restarted,omitempty"`
 	// PauseSeconds is the pause before the restart.
 	PauseSeconds float64 `json:"pause_seconds"`
+	// DownSeconds is the time until tasks ran again, from Checkpoint, or from the beginning; zero if they do not yet.
+	DownSeconds float64 `json:"down_seconds"`
+	Checkpoint  uint64  `json:"checkpoint"`
 }
 
 // Taken is the answer to a request for a checkpoint or savepoint: its number, and where it is.

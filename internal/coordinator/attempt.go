@@ -100,9 +100,7 @@ func (a *attempt) drive(ctx context.Context) error {
 		Interval: a.Interval.Milliseconds(), Timeout: a.Timeout.Milliseconds(), Tolerated: a.Tolerated,
 		Pause: a.Pause.Milliseconds(), Overhead: a.Overhead, Retain: a.Retain, Tasks: a.Plan.Tasks(),
 	}, last, retained, now())
-	a.recovered(goesOnFrom(a.restored))
-	a.starts++
-	a.OnEvent(Started{a.starts, goesOnFrom(a.restored), time.Since(a.opened)})
+	a.OnEvent(a.recovered(nil, goesOnFrom(a.restored), time.Since(a.opened)))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for _, r := range a.regions {

@@ -1,7 +1,6 @@
 package coordinator
 
 import (
-	"errors"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/metric"
@@ -17,7 +16,7 @@ type Resumed struct {
 	Taken      time.Time
 }
 
-// Started says that the tasks of an attempt begin to run, from what the checkpoint has.
+// Started says that the tasks of an attempt, or of a part of the job, begin to run, from what the checkpoint has.
 type Started struct {
 	// Attempt counts those of the run, from 1: a later one is a recovery from a failure.
 	Attempt int
@@ -25,6 +24,10 @@ type Started struct {
 	Checkpoint uint64
 	// Took is the time that the restore took.
 	Took time.Duration
+	// Operators are the uids of those whose tasks these are, and the others have gone on; nil for all.
+	Operators []string
+	// Failures are those that the run remembers.
+	Failures []Failure
 }
 
 // SourcesEnded says that the input has been read to its end. The last checkpoint follows.
@@ -75,15 +78,8 @@ type Restarting struct {
 	After time.Duration
 	// Operators are the uids of those that are restarted, and the others go on; nil for all.
 	Operators []string
-}
-
-// FailedTask names the operators of the task that an error came from, and which of its subtasks it was; it is empty if
-// it came from elsewhere.
-func FailedTask(err error) string {
-	if e, ok := errors.AsType[*worker.TaskError](err); ok {
-		return e.Task
-	}
-	return ""
+	// Failures are those that the run remembers, this one the last.
+	Failures []Failure
 }
 
 // Progress is the state of a running job, told about twice a second.

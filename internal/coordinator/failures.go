@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,12 @@ type Failure struct {
 	Record string `json:"record,omitempty"`
 	// Message is the error, without the stack of a panic. Like Key it is cut off when it is long.
 	Message string `json:"message"`
+	// Task has the names of the operators of the task that failed, and which of its subtasks it was; empty if it was none.
+	Task string `json:"task,omitempty"`
+	// Restarted are the uids of the operators that went back for it, where the others went on; nil for all.
+	Restarted []string `json:"restarted,omitempty"`
+	// Pause is the one before the restart, in nanoseconds; zero if there was none.
+	Pause time.Duration `json:"pause_ns"`
 	// Down is how long it took, pauses and further failures included, until tasks ran again, in nanoseconds; zero if
 	// they did not. Checkpoint is what they went on from, zero for the beginning.
 	Down       time.Duration `json:"down_ns"`
@@ -36,11 +43,11 @@ const (
 	longestMessage, longestKey = 2000, 200
 )
 
-// failed remembers a failure.
-func (r *run) failed(err error) {
-	f := Failure{At: time.Now(), Message: err.Error()}
+// failed remembers a failure of some operators, or of all for nil.
+func (r *run) failed(err error, operators []string) {
+	f := Failure{At: time.Now(), Message: err.Error(), Restarted: operators}
 	if t, ok := errors.AsType[*worker.TaskError](err); ok {
-		f.Operator, f.Subtask = t.UID, t.Subtask
+		f.Operator, f.Subtask, f.Task = t.UID, t.Subtask, t.Task
 	}
 	if u, ok := errors.AsType[*operator.UserError](err); ok {
 		f.Operator, f.Subtask, f.Key, f.Record = u.UID, u.Subtask, cut(u.Key, longestKey), u.Record
@@ -51,13 +58,25 @@ func (r *run) failed(err error) {
 	r.result.Failures = all[max(0, len(all)-mostFailures):]
 }
 
-// recovered notes that tasks run again, from a checkpoint.
-func (r *run) recovered(checkpoint uint64) {
+// restarting notes that a restart follows the last failure, and returns the event that tells of it.
+func (r *run) restarting(err error, pause time.Duration) Restarting {
+	r.result.Restarts++
+	f := &r.result.Failures[len(r.result.Failures)-1]
+	f.Pause = pause
+	return Restarting{Err: err, After: pause, Operators: f.Restarted, Failures: slices.Clone(r.result.Failures)}
+}
+
+// recovered notes that the tasks of some operators, or of all for nil, run again, from a checkpoint. It returns the event
+// that tells of it.
+func (r *run) recovered(operators []string, checkpoint uint64, took time.Duration) Started {
 	for i := range r.result.Failures {
-		if f := &r.result.Failures[i]; f.Down == 0 {
+		f := &r.result.Failures[i]
+		if f.Down == 0 && (operators == nil || slices.Equal(f.Restarted, operators)) {
 			f.Down, f.Checkpoint = time.Since(f.At), checkpoint
 		}
 	}
+	r.starts++
+	return Started{r.starts, checkpoint, took, operators, slices.Clone(r.result.Failures)}
 }
 
 // cut shortens a text.

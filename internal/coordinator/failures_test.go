@@ -98,7 +98,7 @@ func TestAStoppedOrCancelledRunHasNotFailed(t *testing.T) {
 func TestOnlyTheLastFailuresAreRemembered(t *testing.T) {
 	r := &run{}
 	for i := range 40 {
-		r.failed(fmt.Errorf("failure %d", i))
+		r.failed(fmt.Errorf("failure %d", i), nil)
 	}
 	all := r.result.Failures
 	if len(all) != mostFailures || all[0].Message != "failure 24" || all[mostFailures-1].Message != "failure 39" {
@@ -112,8 +112,8 @@ func TestAFailureOfUserCodeSaysWhoseItIs(t *testing.T) {
 		UID: "count", Operator: "Count", Subtask: 3, Key: strings.Repeat("k", 1000), Stack: []byte("stack"),
 		Err: errors.New(strings.Repeat("m", 9000)),
 	}
-	r.failed(fmt.Errorf("more: %w", errors.Join(&worker.TaskError{UID: "in", Subtask: 1, Err: user})))
-	r.failed(&worker.TaskError{UID: "in", Subtask: 1, Err: errBroken})
+	r.failed(fmt.Errorf("more: %w", errors.Join(&worker.TaskError{UID: "in", Subtask: 1, Err: user})), nil)
+	r.failed(&worker.TaskError{UID: "in", Subtask: 1, Task: "in (2/3)", Err: errBroken}, nil)
 	f, g := r.result.Failures[0], r.result.Failures[1]
 	if f.Operator != "count" || f.Subtask != 3 || !strings.HasPrefix(f.Key, "kkk") || len(f.Key) > longestKey+5 {
 		t.Errorf("%+v", f)
@@ -121,7 +121,7 @@ func TestAFailureOfUserCodeSaysWhoseItIs(t *testing.T) {
 	if !strings.HasPrefix(f.Message, "mmm") || len(f.Message) > longestMessage+5 || strings.Contains(f.Message, "stack") {
 		t.Errorf("%+v", f)
 	}
-	if g.Operator != "in" || g.Subtask != 1 || g.Key != "" || g.Message != "broken" {
+	if g.Operator != "in" || g.Subtask != 1 || g.Key != "" || g.Task != "in (2/3)" || g.Message != "broken" {
 		t.Errorf("%+v", g)
 	}
 }

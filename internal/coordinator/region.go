@@ -42,6 +42,7 @@ type rebuilt struct {
 	*region
 	worker *worker.Attempt
 	from   *checkpoint.Manifest
+	took   time.Duration // after the pause
 	err    error
 }
 
@@ -132,16 +133,20 @@ func (a *attempt) again(ctx context.Context, r *region, err error) bool {
 		return false
 	}
 	a.mu.Lock()
-	a.failed(err)
-	a.result.Restarts++
+	a.failed(err, r.operators())
+	e := a.restarting(err, pause)
 	a.mu.Unlock()
 	r.pause = pause
-	e := Restarting{Err: err, After: pause}
-	for _, n := range r.plan.Nodes() {
-		e.Operators = append(e.Operators, n.UID)
-	}
 	a.OnEvent(e)
 	return true
+}
+
+// operators are the uids of a region's operators, as failures and events name those of a part of the job.
+func (r *region) operators() (uids []string) {
+	for _, n := range r.plan.Nodes() {
+		uids = append(uids, n.UID)
+	}
+	return uids
 }
 
 // rebuild builds a region anew, after its pause, or at once when the job is asked to stop.
@@ -161,13 +166,14 @@ func (a *attempt) rebuild(ctx context.Context, r *region) {
 			a.builds <- rebuilt{region: r}
 			return
 		}
-		b := rebuilt{region: r}
+		b, began := rebuilt{region: r}, time.Now()
 		if b.from, b.err = a.latest(ctx, a.first); b.err == nil {
 			b.worker, b.err = r.build(ctx, b.from)
 		}
 		if b.err == nil {
 			b.err = a.recoverSinks(ctx, r.plan, b.from)
 		}
+		b.took = time.Since(began)
 		a.builds <- b
 	})
 }
@@ -206,12 +212,10 @@ func (a *attempt) replace(b rebuilt) {
 		}
 	}
 	a.rowsRead += rowsRead(old)
-	a.recovered(goesOnFrom(b.from))
-	a.starts++
-	starts := a.starts
+	started := a.recovered(b.operators(), goesOnFrom(b.from), b.took)
 	a.mu.Unlock()
 	a.launch(b.region, b.worker)
-	a.OnEvent(Started{starts, goesOnFrom(b.from), b.pause})
+	a.OnEvent(started)
 }
 
 // finish ends the tasks of all regions.

@@ -248,14 +248,14 @@ func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
 		if err == nil || ctx.Err() != nil || r.over {
 			return err
 		}
-		r.failed(err)
+		r.failed(err, nil)
 		pause, again := r.strategy.failed(time.Since(started))
 		if final := base.KindOf(err) != base.Failed || errors.Is(err, store.ErrDeposed); final || !again {
 			return err
 		}
-		r.result.Restarts++
+		restarting := r.restarting(err, pause)
 		r.retell()
-		r.OnEvent(Restarting{Err: err, After: pause})
+		r.OnEvent(restarting)
 		select {
 		case <-time.After(pause):
 		case <-r.Stop:

@@ -33,15 +33,24 @@ func (l *Logbook) Step(e coordinator.Event) []Record {
 		}
 	case coordinator.Restarting:
 		records = l.tell()
-		// What operators count begins again at 0.
-		l.before = slices.DeleteFunc(slices.Clone(l.before), func(s metric.Sample) bool {
-			return slices.ContainsFunc(s.Labels, func(label metric.Label) bool { return label.Name == "operator" })
-		})
+	case coordinator.Started:
+		records = l.tell() // not before now: until then the numbers are those of the tasks that have ended
+		l.begin(e.Operators)
 	}
 	if r, ok := Of(e); ok {
 		records = append(records, r)
 	}
 	return records
+}
+
+// begin notes that what some operators count, or all for nil, begins again at 0.
+func (l *Logbook) begin(uids []string) {
+	l.before = slices.DeleteFunc(slices.Clone(l.before), func(s metric.Sample) bool {
+		return slices.ContainsFunc(s.Labels, func(label metric.Label) bool {
+			return label.Name == "operator" && (uids == nil || slices.Contains(uids, label.Value))
+		})
+	})
+	l.now = l.before // should the run end before there are others
 }
 
 // End returns the last records of a run.

@@ -37,6 +37,16 @@ func progress(elapsed time.Duration, n numbers) coordinator.Progress {
 	return coordinator.Progress{Elapsed: elapsed, Metrics: n.samples()}
 }
 
+// parts is what two operators count, each in a part of the job of its own.
+func parts(elapsed time.Duration, a, b float64) coordinator.Progress {
+	p := coordinator.Progress{Elapsed: elapsed}
+	for uid, value := range map[string]float64{"a": a, "b": b} {
+		labels := []metric.Label{{Name: "operator", Value: uid}, {Name: "subtask", Value: "0"}}
+		p.Metrics = append(p.Metrics, metric.Sample{Name: metric.StateEvictions, Labels: labels, Value: value})
+	}
+	return p
+}
+
 // story is a run, and the records that come of it.
 type story struct {
 	name   string
@@ -72,6 +82,9 @@ var stories = []story{
 		progress(10*time.Second, numbers{metric.StateEvictions: 10, metric.BlockMisses: 1}),
 		progress(12*time.Second, numbers{metric.StateEvictions: 13, metric.BlockMisses: 2}),
 		coordinator.Restarting{Err: errOops},
+		progress(12*time.Second, numbers{metric.StateEvictions: 13, metric.BlockMisses: 2}), // it could not come up
+		coordinator.Restarting{Err: errOops},
+		coordinator.Started{Attempt: 2},
 		progress(22*time.Second, numbers{metric.StateEvictions: 20, metric.BlockMisses: 5}),
 	}, []string{
 		`level=INFO msg="state evicted" seconds=10 keys=10 memory_bytes=0 limit_bytes=0`,
@@ -79,8 +92,24 @@ var stories = []story{
 		`level=INFO msg="state evicted" seconds=2 keys=3 memory_bytes=0 limit_bytes=0`,
 		`level=INFO msg="block cache missed" seconds=2 misses=1 hits=0`,
 		`level=WARN msg=restarting pause_seconds=0 error="oops\n at 1"`,
+		`level=WARN msg=restarting pause_seconds=0 error="oops\n at 1"`,
+		`level=INFO msg="tasks started" attempt=2 checkpoint=0 restore_seconds=0`,
 		`level=INFO msg="state evicted" seconds=10 keys=20 memory_bytes=0 limit_bytes=0`,
 		`level=INFO msg="block cache missed" seconds=10 misses=3 hits=0`,
+	}},
+	// So do only those of the operators that were restarted, and not before they are.
+	{"a restart of a part", []coordinator.Event{
+		parts(10*time.Second, 10, 100),
+		coordinator.Restarting{Err: errOops, Operators: []string{"a", "x"}},
+		parts(20*time.Second, 10, 107),
+		coordinator.Started{Attempt: 2, Operators: []string{"a", "x"}},
+		parts(30*time.Second, 4, 107),
+	}, []string{
+		`level=INFO msg="state evicted" seconds=10 keys=110 memory_bytes=0 limit_bytes=0`,
+		`level=WARN msg="restarting a part" pause_seconds=0 error="oops\n at 1" operators="[a x]"`,
+		`level=INFO msg="state evicted" seconds=10 keys=7 memory_bytes=0 limit_bytes=0`,
+		`level=INFO msg="tasks started" attempt=2 checkpoint=0 restore_seconds=0`,
+		`level=INFO msg="state evicted" seconds=10 keys=4 memory_bytes=0 limit_bytes=0`,
 	}},
 	{"a store that is away", []coordinator.Event{
 		progress(10*time.Second, numbers{requests("read"): 100, failures("read"): 0}),
@@ -143,6 +172,15 @@ func TestTheEndTellsWhatHasNotBeenTold(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("\n%q, want\n%q", got, want)
+	}
+}
+
+func TestWhatWasToldBeforeARestartIsNotToldAgainAtTheEnd(t *testing.T) {
+	var j Logbook
+	j.Step(progress(10*time.Second, numbers{metric.StateEvictions: 3}))
+	j.Step(coordinator.Restarting{Err: errOops})
+	if got := lines(j.End(coordinator.Result{}, errOops)); len(got) != 1 {
+		t.Errorf("%q", got)
 	}
 }
 

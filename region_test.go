@@ -1,6 +1,7 @@
 package aquifer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 type lane struct {
 	sink *collected[string]
 	fail func(int64) error // for each row
+	pace time.Duration     // between batches; a millisecond if it is zero
 
 	mu   sync.Mutex
 	read int // how often its source was asked for rows
@@ -31,7 +33,7 @@ func lanes(end int64, all ...*lane) *Job {
 			l.mu.Lock()
 			l.read++
 			l.mu.Unlock()
-			<-time.After(time.Millisecond)
+			<-time.After(cmp.Or(l.pace, time.Millisecond))
 			return nil
 		}
 		name := func(s string) string { return fmt.Sprintf("%s %d", s, i) }
@@ -181,6 +183,51 @@ func TestAPartThatFailsTooOftenEndsTheJob(t *testing.T) {
 		})
 		if !errors.Is(err, oops) || result.Restarts != 2 || len(result.Failures) != 3 {
 			t.Errorf("%+v, %v", result, err)
+		}
+	})
+}
+
+func TestAPartThatFailsInARowEndsTheJobHoweverLongItRanBefore(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		oops := errors.New("oops")
+		broken := newLane(func(int64) error {
+			if time.Since(begun) > 10*time.Minute {
+				return oops
+			}
+			return nil
+		})
+		fine := newLane(func(int64) error { return nil })
+		broken.pace, fine.pace = time.Second, time.Second
+		result, err := lanes(1<<40, fine, broken).Run(t.Context(), RunOptions{
+			Parallelism: 1, CheckpointInterval: 10 * time.Second, objects: mem.New(), Restarts: 2,
+		})
+		if !errors.Is(err, oops) || result.Restarts != 2 || len(result.Failures) != 3 {
+			t.Errorf("%d restarts, %d failures, %v", result.Restarts, len(result.Failures), err)
+		}
+	})
+}
+
+func TestAFailureOfOnePartDoesNotForgiveThoseOfAnother(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		last, oops := begun, errors.New("oops")
+		broken := newLane(func(int64) error { // every minute
+			if time.Since(last) < time.Minute {
+				return nil
+			}
+			last = time.Now()
+			return oops
+		})
+		once := newLane(failingOnceAfter(5*time.Minute + 30*time.Second)) // after a long time without a failure of its own
+		broken.pace, once.pace = time.Second, time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		result, err := lanes(1<<40, once, broken).Run(ctx, RunOptions{
+			Parallelism: 1, CheckpointInterval: 10 * time.Second, objects: mem.New(), Restarts: 8,
+		})
+		if !errors.Is(err, oops) || result.Restarts != 8 {
+			t.Errorf("%d restarts in %v, %v", result.Restarts, time.Since(begun), err)
 		}
 	})
 }

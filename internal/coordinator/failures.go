@@ -58,6 +58,14 @@ func (r *run) failed(err error, operators []string) {
 	r.result.Failures = all[max(0, len(all)-mostFailures):]
 }
 
+// undisturbed is for how long nothing has failed when something does. It is the whole job's: a part that has run for long
+// does not make it forget that another fails again and again.
+func (r *run) undisturbed() time.Duration {
+	calm := r.calm
+	r.calm = time.Now()
+	return r.calm.Sub(calm)
+}
+
 // restarting notes that a restart follows the last failure, and returns the event that tells of it.
 func (r *run) restarting(err error, pause time.Duration) Restarting {
 	r.result.Restarts++

@@ -26,9 +26,7 @@ type region struct {
 	incarnation int
 	exhausted   bool // its sources have been read to their ends
 
-	// Owned by the loop.
-	started time.Time
-	pause   time.Duration // until it is restarted
+	pause time.Duration // until it is restarted; owned by the loop
 }
 
 // ended says that the tasks of a region have ended.
@@ -103,7 +101,7 @@ func (a *attempt) launch(r *region, w *worker.Attempt) {
 	a.mu.Lock()
 	r.worker = w
 	a.mu.Unlock()
-	r.started = time.Now()
+	a.calm = time.Now()
 	a.running++
 	go func() { a.ends <- ended{r, w.Run()} }()
 }
@@ -128,7 +126,7 @@ func (a *attempt) again(ctx context.Context, r *region, err error) bool {
 	if len(a.regions) == 1 || a.finishing || ctx.Err() != nil || base.KindOf(err) != base.Failed {
 		return false
 	}
-	pause, again := a.strategy.failed(time.Since(r.started))
+	pause, again := a.strategy.failed(a.undisturbed())
 	if !again {
 		return false
 	}
@@ -192,6 +190,7 @@ func (a *attempt) goOn(ctx context.Context, b rebuilt) {
 			a.wrong = errors.Join(a.wrong, err) // nothing else of what the rebuilding has come to matters now
 		}
 	}
+	a.calm = time.Now() // the pause does not count
 	if b.err != nil && a.again(ctx, b.region, b.err) {
 		a.rebuild(ctx, b.region)
 		return

@@ -115,6 +115,7 @@ type run struct {
 	rowsRead  int64 // by attempts that have ended
 	last      Progress
 	strategy  restarts
+	calm      time.Time       // when tasks last began to run, or failed
 	ofTasks   []metric.Sample // of the last attempt, as it was told last
 	over      bool            // the last checkpoint of the job is stored and committed
 	overtaken int64           // bytes of rows, by all barriers
@@ -239,8 +240,7 @@ func (r *run) open(ctx context.Context) (m *checkpoint.Manifest, err error) {
 func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
 	r.strategy = restarts{most: r.Restarts, delay: r.RestartDelay, jitter: r.Jitter}
 	for n := 1; ; n++ {
-		started := time.Now()
-		r.anew = false
+		r.calm, r.anew = time.Now(), false
 		err := r.attempt(ctx, m, n)
 		if err == nil && r.anew {
 			continue
@@ -249,7 +249,7 @@ func (r *run) attempts(ctx context.Context, m *checkpoint.Manifest) error {
 			return err
 		}
 		r.failed(err, nil)
-		pause, again := r.strategy.failed(time.Since(started))
+		pause, again := r.strategy.failed(r.undisturbed())
 		if final := base.KindOf(err) != base.Failed || errors.Is(err, store.ErrDeposed); final || !again {
 			return err
 		}

@@ -10,6 +10,9 @@ import (
 func To[T any](s Stream[T], name string, sink flow.Sink[T], options ...Option) {
 	n := s.job.addNode("sink", name, s.edges(operator.Forward, nil), options)
 	n.Sink = &plan.Sink{Recover: sink.Recover, Commit: sink.Commit}
+	if p, ok := sink.(flow.Placed); ok {
+		n.Sink.Place = p.Place()
+	}
 	n.Make = func(env *operator.Env, _ []any) (operator.Operator, error) {
 		return operator.NewSink(env, sink), nil
 	}

@@ -22,6 +22,13 @@ type Sink[T any] interface {
 	Commit(ctx context.Context, committables [][]byte) error
 }
 
+// Placed is implemented by sinks that must be the only one of their job that writes to a place, since they remove there
+// what they do not know: two with the same are refused before the job runs.
+type Placed interface {
+	// Place names it, in one way however it was given, also for the message.
+	Place() string
+}
+
 // SinkSubtask says which writer of a sink is opened.
 type SinkSubtask struct {
 	// Subtask is the number of this writer, from 0, of Parallelism.

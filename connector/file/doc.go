@@ -9,5 +9,6 @@
 //   - A record that cannot be decoded is reported with its file, its line and its offset.
 //   - A reader of a sink's directory sees whole files of committed rows and nothing else (what begins with a
 //     dot is the sink's own).
+//   - Two sinks of a job do not write into one directory: such a job is refused.
 //   - Committing twice, or in another process, changes nothing.
 package file

@@ -78,7 +78,7 @@ func appendCSV(dst []byte, fields []string) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Sink writes files. Each is written in .staging, becomes durable at a checkpoint and gets its name when the
+// Sink writes files into a directory that no other sink may write into; one above or below it may. Each is written in .staging, becomes durable at a checkpoint and gets its name when the
 // checkpoint is committed.
 type Sink[T any] struct {
 	dir, extension, method string
@@ -113,6 +113,28 @@ func newSink[T any](
 	}
 	s.extension += suffix
 	return s
+}
+
+// Place implements flow.Placed: Recover removes what is staged, whoever staged it, and a second writer would give the same
+// names.
+func (s *Sink[T]) Place() string {
+	path, err := filepath.Abs(s.dir)
+	if err != nil {
+		return filepath.Clean(s.dir)
+	}
+	return withoutLinks(path)
+}
+
+// withoutLinks resolves the links in a path, of which the end may not be there yet.
+func withoutLinks(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	above := filepath.Dir(path)
+	if above == path {
+		return path
+	}
+	return filepath.Join(withoutLinks(above), filepath.Base(path))
 }
 
 // staged is a finished file that has not got its name yet: a path below .staging, and one below the directory.

@@ -71,6 +71,8 @@ type Sink struct {
 	// Recover and Commit are those of flow.Sink.
 	Recover func(ctx context.Context, committables [][]byte) error
 	Commit  func(ctx context.Context, committables [][]byte) error
+	// Place is what no other sink may write to, or empty.
+	Place string
 }
 
 // Edge is a stream between two operators.

@@ -149,6 +149,7 @@ func check(g *Graph, o Options) error {
 				n.Name, n.Source.NotReplayable)
 		}
 	}
+	mistakes = append(mistakes, checkPlaces(g)...)
 	mistakes = append(mistakes, checkFlight(g)...)
 	mistakes = append(mistakes, checkState(g)...)
 	mistakes = append(mistakes, checkRows(g, o.Overtake)...)
@@ -158,6 +159,23 @@ func check(g *Graph, o Options) error {
 		}
 	}
 	return errors.Join(mistakes...)
+}
+
+// checkPlaces returns the sinks that would take the output of another for leavings of their own.
+func checkPlaces(g *Graph) (mistakes []error) {
+	places := map[string]string{}
+	for _, n := range g.Nodes {
+		if n.Sink == nil || n.Sink.Place == "" {
+			continue
+		}
+		if other, ok := places[n.Sink.Place]; ok {
+			mistakes = append(mistakes, fmt.Errorf("sinks %q and %q both write to %s, where they would remove each other's "+
+				"output: give each a place of its own, such as a sub-directory, or one sink the rows of both", other, n.Name,
+				n.Sink.Place))
+		}
+		places[n.Sink.Place] = n.Name
+	}
+	return mistakes
 }
 
 // checkRows returns the operators whose rows cannot be written into a checkpoint, as far as they have to be.

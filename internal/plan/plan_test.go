@@ -258,6 +258,12 @@ var mistakes = []struct {
 		`operator "also" takes rows of another job`},
 	{"a side output given twice", line(func(g *Graph) { g.Mistake(SideUsedTwice("late")) }), twoOf,
 		`side output "late" is given to two operators: make one for each`},
+	{"sinks of one place", line(func(g *Graph) {
+		for _, name := range []string{"also", "else", "nowhere"} {
+			end(g, name, forward(g.Nodes[0])).Sink.Place = map[string]string{"also": "/out", "else": "/out"}[name]
+		}
+	}), twoOf, `sinks "also" and "else" both write to /out, where they would remove each other's output: give each a ` +
+		`place of its own, such as a sub-directory, or one sink the rows of both`},
 	{"rows in flight without keyed state", line(func(g *Graph) { g.Nodes[1].InFlight = 1 }), twoOf,
 		`operator "map" has no keyed state, so no row of it is ever in flight: leave out InFlight`},
 	{"rows in flight with broadcast state alone", line(func(g *Graph) {

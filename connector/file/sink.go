@@ -78,8 +78,8 @@ func appendCSV(dst []byte, fields []string) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Sink writes files into a directory that no other sink may write into; one above or below it may. Each is written in .staging, becomes durable at a checkpoint and gets its name when the
-// checkpoint is committed.
+// Sink writes files into a directory that no other sink of the job may write into; one above or below it may. Each is
+// written in .staging, becomes durable at a checkpoint and gets its name when the checkpoint is committed.
 type Sink[T any] struct {
 	dir, extension, method string
 	encode                 func(dst []byte, row *T) ([]byte, error)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/nfa"
 	"github.com/aquifer-stream/aquifer/pattern"
 	"github.com/aquifer-stream/aquifer/state"
@@ -42,7 +43,7 @@ func (d *detector[T, Out]) Open(s *state.Scope) (err error) {
 	return err
 }
 
-var errNoOrder = errors.New("a row without event time has no place among others: give the source an EventTime")
+var errNoOrder = base.Errorf(base.Config, "a row without event time has no place among others: give the source an EventTime")
 
 // Process lets a row wait for its turn.
 func (d *detector[T, Out]) Process(ctx *Context, row *T, _ Collector[Out]) error {

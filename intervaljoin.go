@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/state"
 )
 
@@ -57,7 +58,7 @@ func (j *intervalJoiner[L, R, Out]) OnTimer(ctx *Context, _ Timer, _ Collector[O
 	return errors.Join(j.left.Remove(ctx, ctx.Time-1-j.upper), j.right.Remove(ctx, ctx.Time-1+j.lower))
 }
 
-var errNoInterval = errors.New("a row without event time cannot be joined by it: give the source an EventTime")
+var errNoInterval = base.Errorf(base.Config, "a row without event time cannot be joined by it: give the source an EventTime")
 
 // within calls a function for the rows of the other side from a time to another, both included, unless the row at hand
 // has come late.

@@ -54,9 +54,12 @@ func (j *Job) addNode(kind, name string, inputs []plan.Edge, options []Option) *
 	if name == "" {
 		name = fmt.Sprintf("%s-%d", kind, len(j.graph.Nodes))
 	}
-	n := &plan.Node{UID: name, Name: name, Inputs: inputs}
+	n := &plan.Node{Name: name, Inputs: inputs}
 	for _, o := range options {
 		o(n)
+	}
+	if n.UID == "" {
+		n.UID = n.Name
 	}
 	if kind, ok := sideless[kind]; ok && len(n.Sides) > 0 {
 		j.graph.Mistake(fmt.Errorf("operator %q is %s, which cannot emit to side outputs: leave out SideOutput", n.Name, kind))
@@ -87,6 +90,4 @@ func Parallelism(subtasks int) Option {
 func UID(uid string) Option { return func(n *plan.Node) { n.UID = uid } }
 
 // Name names an operator for which no name was asked, as Map.
-func Name(name string) Option {
-	return func(n *plan.Node) { n.Name, n.UID = name, name }
-}
+func Name(name string) Option { return func(n *plan.Node) { n.Name = name } }

@@ -125,7 +125,8 @@ func ExitCode(err error, name string, stderr io.Writer) int {
 	return ExitFailed
 }
 
-// ErrInterrupted is returned for a run that a signal ended, after its last checkpoint or before a restart.
+// ErrInterrupted is returned for a run that was ended before its input, by a signal or because it was asked to stop, after
+// its last checkpoint or before a restart.
 var ErrInterrupted = errors.New("interrupted")
 
 // AddFlags adds the flags for the options to a set, with their defaults.
@@ -174,14 +175,15 @@ func (o *RunOptions) AddFlags(f *pflag.FlagSet) {
 
 // RunUntilSignal runs the job and reports progress on w, unless there is a Logger, which is told more. It runs until
 // its input ends or the process gets SIGINT or SIGTERM: the job then takes a last checkpoint, unless it waits to be
-// restarted after a failure, and ErrInterrupted is returned. A second signal ends it at once.
+// restarted after a failure, and ErrInterrupted is returned. So it is when o.Stop is closed. A signal after that ends it
+// at once.
 // Unless GOGC is set, the garbage collector meanwhile runs as often as suits a job: when the heap has grown by what
-// there is to scan, and by 32 MiB at least.
+// there is to scan, and by 128 MiB at least, or 32 where memory is bounded.
 func RunUntilSignal(ctx context.Context, job *Job, o RunOptions, w io.Writer) (Result, error) {
 	defer gcpace.Start()()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop := make(chan struct{})
+	stop, asked := make(chan struct{}), o.Stop
 	o.Stop = stop
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -192,6 +194,8 @@ func RunUntilSignal(ctx context.Context, job *Job, o RunOptions, w io.Writer) (R
 		defer close(watched)
 		select {
 		case <-signals:
+			close(stop)
+		case <-asked:
 			close(stop)
 		case <-done:
 			return

@@ -226,6 +226,23 @@ func (w hangingWriter) Prepare(ctx context.Context, _ uint64) (flow.Prepared, er
 	return flow.Prepared{}, context.Cause(ctx)
 }
 
+func TestAJobThatRunsUntilASignalEndsWhenItIsAskedToAsWell(t *testing.T) {
+	reached, stop := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	source := numbers{end: 1 << 40, splits: 1, batch: 1, gate: func(int64) error {
+		once.Do(func() { close(reached) })
+		return nil
+	}}
+	job := NewJob("asked")
+	To(From(job, "numbers", source), "out", newCollected[int64]())
+	go func() { <-reached; close(stop) }()
+	var out bytes.Buffer
+	r, err := RunUntilSignal(t.Context(), job, RunOptions{Parallelism: 1, CheckpointInterval: -1, Stop: stop}, &out)
+	if !errors.Is(err, ErrInterrupted) || r.LastCheckpoint == 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestASecondSignalEndsAJobAtOnce(t *testing.T) {
 	stuck, reached := make(chan struct{}), make(chan struct{})
 	job, sink := NewJob("hanging"), newCollected[int64]()

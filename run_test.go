@@ -13,9 +13,11 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/internal/objstore"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
+	"github.com/aquifer-stream/aquifer/pattern"
 	"github.com/aquifer-stream/aquifer/state"
 	"github.com/aquifer-stream/aquifer/window"
 )
@@ -111,6 +113,41 @@ func TestMistakesOfTheGraphAreReportedTogether(t *testing.T) {
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in:\n%v", want, err)
+		}
+	}
+}
+
+func TestWhatIsNilIsAMistakeAndNoPanic(t *testing.T) {
+	for want, build := range map[string]func(job *Job){
+		`source "in" is nil`: func(job *Job) { To(From[int64](job, "in", nil), "out", newCollected[int64]()) },
+		`sink "out" is nil`: func(job *Job) {
+			To(From(job, "numbers", numbers{end: 1, splits: 1, batch: 1}), "out", flow.Sink[int64](nil))
+		},
+		`operator "p": its function panics`: func(job *Job) {
+			keys := KeyBy(From(job, "numbers", numbers{end: 1, splits: 1, batch: 1}), identity)
+			To(Process[int64, int64, int64](keys, "p", nil), "out", newCollected[int64]())
+		},
+		`operator "d": `: func(job *Job) {
+			keys := KeyBy(From(job, "numbers", numbers{end: 1, splits: 1, batch: 1}), identity)
+			found := Detect(keys, "d", pattern.Pattern[int64]{}, func(*pattern.Match[int64]) int64 { return 0 })
+			To(found, "out", newCollected[int64]())
+		},
+	} {
+		job := NewJob("nil")
+		build(job)
+		_, err := job.Run(t.Context(), RunOptions{})
+		if base.KindOf(err) != base.Config || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+func TestANameIsNoIdentityWhereThereIsAUID(t *testing.T) {
+	for _, options := range [][]Option{{Name("pretty"), UID("old")}, {UID("old"), Name("pretty")}} {
+		job := NewJob("named")
+		From(job, "numbers", numbers{}, With[int64](options...))
+		if n := job.graph.Nodes[0]; n.UID != "old" || n.Name != "pretty" {
+			t.Errorf("uid %q, name %q", n.UID, n.Name)
 		}
 	}
 }

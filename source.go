@@ -67,6 +67,10 @@ func From[T any](job *Job, name string, source flow.Source[T], options ...Source
 	if settings.dead != nil {
 		settings.dead.attach(job, n)
 	}
+	if source == nil {
+		job.graph.Mistake(fmt.Errorf("source %q is nil", n.Name))
+		return output[T](job, n, 0)
+	}
 	n.Source = &plan.Source{Discover: source.Discover}
 	if nr, ok := source.(flow.NotReplayable); ok {
 		n.Source.NotReplayable = nr.NotReplayable()

@@ -10,7 +10,8 @@ type Aggregator[T, A, R any] struct {
 	// Remove takes a row out of an accumulator that it was added to. Results that are updated need it where their input
 	// is: see package table.
 	Remove func(acc *A, row *T)
-	// Result makes the result of an accumulator, which is not used afterwards.
+	// Result makes the result of an accumulator. It leaves the accumulator as it is: where results are updated, more rows
+	// are added afterwards.
 	Result func(acc *A) R
 }
 

@@ -55,6 +55,9 @@ func newAggregate[K comparable, T, A, R any](agg aquifer.Aggregator[T, A, R], s 
 }
 
 func (a *aggregate[K, T, A, R]) Open(s *state.Scope) (err error) {
+	if a.agg.Add == nil || a.agg.Result == nil {
+		return errNoAdd
+	}
 	a.now, err = state.NewValue[group[A]](s, "group", a.options...)
 	return err
 }
@@ -103,6 +106,8 @@ func (a *aggregateRows[K, T, A, R]) Process(
 }
 
 type aggregateChanges[K comparable, T, A, R any] struct{ aggregate[K, T, A, R] }
+
+var errNoAdd = errors.New("the aggregator needs functions Add and Result")
 
 var errNoRemove = errors.New("the aggregator has no function Remove, which rows that are taken back need")
 

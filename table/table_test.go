@@ -250,6 +250,10 @@ func TestMistakesAreFoundBeforeTheJobRuns(t *testing.T) {
 		"has no function Remove": func(in keyed) {
 			aquifer.To(table.AggregateChanges(in, "x", aquifer.Max(itemN)), "out", newPaper[aquifer.Change[table.Grouped[int64, int64]]]())
 		},
+		"needs functions Add and Result": func(in keyed) {
+			sums := table.Aggregate(rowsOf(in), "x", aquifer.Aggregator[item, int64, int64]{})
+			aquifer.To(sums, "out", newPaper[aquifer.Change[table.Grouped[int64, int64]]]())
+		},
 		"there must be at least one": func(in keyed) {
 			top := table.Top(rowsOf(in), "x", 0, byN)
 			aquifer.To(top, "out", newPaper[change]())

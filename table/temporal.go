@@ -6,6 +6,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/state"
 )
 
@@ -59,7 +60,7 @@ func (j *temporalJoiner[L, R, Out]) PrefetchLeft(ctx *aquifer.Prefetch, _ *L) er
 
 func (j *temporalJoiner[L, R, Out]) PrefetchRight(*aquifer.Prefetch, *R) error { return nil }
 
-var errNoTime = errors.New("a row without event time cannot be joined by it: give the source an EventTime")
+var errNoTime = base.Errorf(base.Config, "a row without event time cannot be joined by it: give the source an EventTime")
 
 func (j *temporalJoiner[L, R, Out]) ProcessLeft(ctx *aquifer.Context, l *L, _ aquifer.Collector[Out]) error {
 	if ctx.Time == flow.NoTime {

@@ -149,7 +149,7 @@ func (s *Sink[T]) Recover(ctx context.Context, committables [][]byte) error {
 		return base.Errorf(base.Config, "%w", s.invalid)
 	}
 	if err := os.MkdirAll(filepath.Join(s.dir, staging), 0o755); err != nil {
-		return base.Errorf(base.Config, "the output directory cannot be used: %w", err)
+		return unusable(fmt.Errorf("the output directory cannot be used: %w", err))
 	}
 	if err := s.Commit(ctx, committables); err != nil {
 		return err

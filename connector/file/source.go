@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
@@ -137,6 +138,14 @@ func (s *Source[T]) Discover(_ context.Context, known flow.Known) (flow.Discover
 	return d, nil
 }
 
+// unusable marks an error that a restart does not heal as one of configuration.
+func unusable(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EROFS) {
+		return base.Errorf(base.Config, "%w", err)
+	}
+	return err
+}
+
 // expand returns the files that the path stands for, sorted.
 func (s *Source[T]) expand() ([]string, error) {
 	if info, err := os.Stat(s.path); err == nil {
@@ -152,7 +161,7 @@ func (s *Source[T]) expand() ([]string, error) {
 		}
 		return paths, err
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, base.Errorf(base.Config, "%w", err)
+		return nil, unusable(err)
 	}
 	paths, err := filepath.Glob(s.path)
 	if err != nil {
@@ -168,12 +177,15 @@ func (s *Source[T]) expand() ([]string, error) {
 
 // splits cuts a file that is not known yet.
 func (s *Source[T]) splits(path string, known flow.Known) ([]flow.Split, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, base.Errorf(base.Config, "%w", err)
-	}
 	if known.Has(splitID(path, 0)) {
 		return nil, nil
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // it has gone since it was listed
+	}
+	if err != nil {
+		return nil, unusable(err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, base.Errorf(base.Config, "%s is not a regular file (%s) and cannot be read again after a failure: "+

@@ -187,3 +187,19 @@ func TestALinkToAFileIsReadAsTheFile(t *testing.T) {
 		t.Errorf("%q", rows)
 	}
 }
+
+func TestAFileThatGoesAfterItWasListedIsNoInput(t *testing.T) {
+	s := Lines(t.TempDir()).(*Source[string])
+	gone := filepath.Join(t.TempDir(), "gone")
+	if splits, err := s.splits(gone, flow.Known{Has: none}); err != nil || len(splits) > 0 {
+		t.Errorf("%+v, %v", splits, err)
+	}
+	below := filepath.Join(write(t, filepath.Join(t.TempDir(), "file"), "x"), "below")
+	if _, err := s.splits(below, flow.Known{Has: none}); base.KindOf(err) != base.Config {
+		t.Errorf("%v", err)
+	}
+	known := flow.Known{Has: func(string) bool { return true }}
+	if splits, err := s.splits(below, known); err != nil || len(splits) > 0 {
+		t.Errorf("a file that is known is looked at: %+v, %v", splits, err)
+	}
+}

@@ -183,3 +183,26 @@ func TestAPlanKnowsWhatExpires(t *testing.T) {
 		t.Error("a function that cannot be opened is not noticed")
 	}
 }
+
+func TestAPlanAsksAFunctionForItsStateOnce(t *testing.T) {
+	made := 0
+	p := PlanProcess[string, event, string]("recent", func() ProcessFunc[event, string] { made++; return &recent{} })
+	for range 3 {
+		if _, states, err := p.Describe(); err != nil || len(states) == 0 {
+			t.Errorf("%v, %v", states, err)
+		}
+		if _, _, err := p.Expiring(); err != nil {
+			t.Error(err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d functions were made", made)
+	}
+}
+
+func TestAFunctionThatPanicsWhenItDeclaresItsStateIsAMistake(t *testing.T) {
+	p := PlanProcess[string, event, string]("none", func() ProcessFunc[event, string] { panic("no function") })
+	if _, _, err := p.Describe(); base.KindOf(err) != base.Config || !strings.Contains(err.Error(), `operator "none"`) {
+		t.Errorf("%v", err)
+	}
+}

@@ -2,6 +2,8 @@ package operator
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -27,10 +29,24 @@ type Fit struct {
 	States []error
 }
 
-// planned asks a store that is never used, in which declare has declared the operator's states.
+// description is what a store says of itself.
+type description struct {
+	key      string
+	states   []checkpoint.State
+	expiring []uint32
+	ttl      time.Duration
+}
+
+// planned asks a store that is never used, in which declare has declared the operator's states. As that is a call of the
+// user's code it is made once, when the job is planned, and not beside tasks that run.
 func planned[K comparable](name string, declare func(*stateOf[K]) error) *Planned {
-	open := func() (*stateOf[K], error) {
-		s, err := newStateOf[K](&Env{
+	open := func() (s *stateOf[K], err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = base.Errorf(base.Config, "operator %q: its function panics when it declares its state: %v", name, p)
+			}
+		}()
+		s, err = newStateOf[K](&Env{
 			Context: context.Background(), UID: name, Name: name, Parallelism: 1, MaxParallelism: 1,
 			Groups: base.KeyGroupRange{End: 1}, Stats: &Stats{},
 		})
@@ -39,20 +55,23 @@ func planned[K comparable](name string, declare func(*stateOf[K]) error) *Planne
 		}
 		return s, err
 	}
+	once := sync.OnceValues(func() (d description, err error) {
+		s, err := open()
+		if err != nil {
+			return d, err
+		}
+		d.expiring, d.ttl = s.store.Expiring(), s.store.TTL()
+		d.key, d.states, err = s.describe()
+		return d, err
+	})
 	return &Planned{
 		Describe: func() (string, []checkpoint.State, error) {
-			s, err := open()
-			if err != nil {
-				return "", nil, err
-			}
-			return s.describe()
+			d, err := once()
+			return d.key, slices.Clone(d.states), err
 		},
 		Expiring: func() ([]uint32, time.Duration, error) {
-			s, err := open()
-			if err != nil {
-				return nil, 0, err
-			}
-			return s.store.Expiring(), s.store.TTL(), nil
+			d, err := once()
+			return slices.Clone(d.expiring), d.ttl, err
 		},
 		Check: func(key string, states []checkpoint.State) (f Fit, err error) {
 			s, err := open()

@@ -196,6 +196,9 @@ func checkRows(g *Graph, overtake bool) (mistakes []error) {
 
 // checkState returns what functions have found wrong when they declared their state: it would fail each attempt.
 func checkState(g *Graph) (mistakes []error) {
+	if len(g.Mistakes) > 0 {
+		return nil // a function that is wrong may declare anything
+	}
 	for _, n := range g.Nodes {
 		if n.Keyed == nil {
 			continue

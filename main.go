@@ -26,7 +26,7 @@ const (
 	ExitDone = 0
 	// ExitFailed: the job failed for good, or, of a plan: a restore would lose state or cannot be made.
 	ExitFailed = 1
-	// ExitUsage: wrong usage or configuration; nothing has been touched.
+	// ExitUsage: wrong usage or configuration, which no restart can mend. Checkpoints stay as they are.
 	ExitUsage = 2
 	// ExitInterrupted: stopped by a signal, after a last checkpoint, or in the pause before a restart, when the last
 	// checkpoint is that before the failure; started again, the job goes on.

@@ -11,7 +11,7 @@ type Kind uint8
 const (
 	// Failed is every error without a kind: the job fails, and may be restarted from its last checkpoint.
 	Failed Kind = iota
-	// Config is a mistake in usage or configuration: retrying cannot help, nothing has been touched.
+	// Config is a mistake in usage, configuration or the program: retrying cannot help. Checkpoints stay as they are.
 	Config
 	// Corrupt is stored data that does not match its checksum or format.
 	Corrupt

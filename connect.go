@@ -38,16 +38,20 @@ func (c ConnectedStreams[K, L, R]) edges() []plan.Edge {
 type CoProcessFunc[L, R, Out any] interface {
 	// Open declares the function's state, as that of a ProcessFunc.
 	Open(scope *state.Scope) error
-	// ProcessLeft is called for each record of the first stream, ProcessRight for each of the second. An error fails
-	// the task, which goes back to its last checkpoint.
+	// ProcessLeft is called for each record of the first stream, as Process of a ProcessFunc. An error fails the task, which
+	// goes back to its last checkpoint.
 	ProcessLeft(ctx *Context, in *L, out Collector[Out]) error
+	// ProcessRight is ProcessLeft for each record of the second stream.
 	ProcessRight(ctx *Context, in *R, out Collector[Out]) error
 }
 
 // CoPrefetchFunc is implemented by a CoProcessFunc that knows beforehand what state a record will use besides the values
 // of its key: it is what [PrefetchFunc] is to a ProcessFunc, for each of the streams.
 type CoPrefetchFunc[L, R any] interface {
+	// PrefetchLeft says what a record of the first stream will use, as Prefetch of a PrefetchFunc: on the goroutine of the
+	// task, before the record is processed. ctx and in are valid during the call. An error fails the task.
 	PrefetchLeft(ctx *Prefetch, in *L) error
+	// PrefetchRight is PrefetchLeft for a record of the second stream.
 	PrefetchRight(ctx *Prefetch, in *R) error
 }
 

@@ -12,6 +12,7 @@ import (
 
 // Hot is an auction with its number of bids in a window that ends at End.
 type Hot struct {
+	// Auction is the ID of one, Count how many bids it had in the window, End when that ended, in milliseconds since 1970 UTC.
 	Auction, Count, End int64
 }
 
@@ -107,6 +108,7 @@ func q11(events aquifer.Stream[nexmark.Event], out *Output) {
 
 // LastBid is a row of q18.
 type LastBid struct {
+	// Bidder and Auction are IDs, Time is the event time of the bid in milliseconds since 1970 UTC.
 	Bidder, Auction, Time int64
 }
 

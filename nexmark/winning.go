@@ -13,7 +13,9 @@ import (
 
 // WinningBid is a row of q9, the best bid on an auction, in its time, with what others need of the auction.
 type WinningBid struct {
-	Auction, Price, Time      int64
+	// Auction is the ID of one, Price that of the bid in cents, Time when it was made.
+	Auction, Price, Time int64
+	// Category and Seller are IDs, Expires is when the auction ends. Times are in milliseconds since 1970 UTC.
 	Category, Seller, Expires int64
 }
 

@@ -27,7 +27,8 @@ type settings struct {
 }
 
 // Watch looks for new files again and again: the source never ends. Files must be complete when they get
-// their names.
+// their names. One that is moved away before it has been seen is no input. Checkpoints have the name of each file that was
+// ever seen, also of those that are gone.
 func Watch(every time.Duration) Option { return func(s *settings) { s.watch = every } }
 
 // ChunkSize is the number of bytes from which on a plain file is cut into splits; default 64 MiB.

@@ -32,8 +32,9 @@ type Auction struct {
 	ID          int64
 	ItemName    string
 	Description string
-	InitialBid  int64
-	Reserve     int64
+	// InitialBid is the least bid, Reserve the price below which nothing is sold.
+	InitialBid int64
+	Reserve    int64
 	// Time and Expires are in milliseconds since 1970 UTC: when the auction opens, and the last moment of it.
 	Time    int64
 	Expires int64

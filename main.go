@@ -194,12 +194,11 @@ func RunUntilSignal(ctx context.Context, job *Job, o RunOptions, w io.Writer) (R
 		defer close(watched)
 		select {
 		case <-signals:
-			close(stop)
 		case <-asked:
-			close(stop)
 		case <-done:
 			return
 		}
+		close(stop)
 		select {
 		case s := <-signals:
 			cancel(fmt.Errorf("ended by a second signal (%v), without a last checkpoint", s))

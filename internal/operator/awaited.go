@@ -77,16 +77,21 @@ func (p *Process[K, In, Out]) arrive(w *awaited) error {
 	return nil
 }
 
+// reads says whether something is being read for a row.
+func (p *Process[K, In, Out]) reads(l *load[In], i int) bool {
+	return len(l.reads) > 0 && (p.state.store.Coming(l.slots[i]) || l.asks(i))
+}
+
+// asks says whether what a row has asked for besides its key is being read.
+func (l *load[In]) asks(i int) bool { return len(l.asked) > 0 && l.asked[i] && !l.reads[0].has }
+
 // readOf returns the read that a row waits for, nil for none.
 func (p *Process[K, In, Out]) readOf(l *load[In], i int) *awaited {
-	if len(l.reads) == 0 {
+	if !p.reads(l, i) {
 		return nil
 	}
-	if len(l.asked) > 0 && l.asked[i] && !l.reads[0].has {
+	if l.asks(i) {
 		return l.reads[0]
-	}
-	if !p.state.store.Coming(l.slots[i]) {
-		return nil
 	}
 	for range l.reads { // rows are in the order of the reads, nearly
 		if w := l.reads[l.at]; !w.has && w.Brings(l.slots[i]) {

@@ -199,7 +199,7 @@ func (p *Process[K, In, Out]) apply(h *hand[K, In, Out]) (blocked bool, err erro
 
 // waits says whether a row cannot run at once.
 func (p *Process[K, In, Out]) waits(l *load[In], i int) bool {
-	return !p.flight.Ready(p.overtakes(l, i)) || p.state.store.Held(l.slots[i]) || p.readOf(l, i) != nil
+	return !p.flight.Ready(p.overtakes(l, i)) || p.state.store.Held(l.slots[i]) || p.reads(l, i)
 }
 
 // overtakes says whether a row need not wait for the events before it. Without timers, a row that is not late by the

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -29,16 +28,9 @@ type Fit struct {
 	States []error
 }
 
-// description is what a store says of itself.
-type description struct {
-	key      string
-	states   []checkpoint.State
-	expiring []uint32
-	ttl      time.Duration
-}
-
 // planned asks a store that is never used, in which declare has declared the operator's states. As that is a call of the
-// user's code it is made once, when the job is planned, and not beside tasks that run.
+// user's code it is made when the job is planned, and not for each manifest, beside tasks that run. What Check asks is
+// another: it prepares itself for what it is asked about.
 func planned[K comparable](name string, declare func(*stateOf[K]) error) *Planned {
 	open := func() (s *stateOf[K], err error) {
 		defer func() {
@@ -55,23 +47,21 @@ func planned[K comparable](name string, declare func(*stateOf[K]) error) *Planne
 		}
 		return s, err
 	}
-	once := sync.OnceValues(func() (d description, err error) {
-		s, err := open()
-		if err != nil {
-			return d, err
-		}
-		d.expiring, d.ttl = s.store.Expiring(), s.store.TTL()
-		d.key, d.states, err = s.describe()
-		return d, err
-	})
+	once := sync.OnceValues(open)
 	return &Planned{
 		Describe: func() (string, []checkpoint.State, error) {
-			d, err := once()
-			return d.key, slices.Clone(d.states), err
+			s, err := once()
+			if err != nil {
+				return "", nil, err
+			}
+			return s.describe()
 		},
 		Expiring: func() ([]uint32, time.Duration, error) {
-			d, err := once()
-			return slices.Clone(d.expiring), d.ttl, err
+			s, err := once()
+			if err != nil {
+				return nil, 0, err
+			}
+			return s.store.Expiring(), s.store.TTL(), nil
 		},
 		Check: func(key string, states []checkpoint.State) (f Fit, err error) {
 			s, err := open()

@@ -3,10 +3,13 @@ package aquifer
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/internal/objstore/mem"
 	"github.com/aquifer-stream/aquifer/state"
@@ -61,4 +64,32 @@ func TestARestartDelayIsNotNegative(t *testing.T) {
 	To(From(job, "numbers", numbers{end: 1, splits: 1, batch: 1}), "out", newCollected[int64]())
 	_, err := job.Run(t.Context(), RunOptions{RestartDelay: -1})
 	wantError(t, err, "restart delay", "negative")
+}
+
+func TestAnErrorThatNoRestartHealsEndsTheJobAtOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		fail func() error
+		code int
+	}{
+		"a mistake in configuration": {func() error { return flow.ConfigErrorf("table %q is not there", "t") }, ExitUsage},
+		"damaged data":               {func() error { return flow.CorruptErrorf("row 3 of %q", "t") }, ExitFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
+				at := map[int64]func() error{30: func() error { return fmt.Errorf("looked up: %w", c.fail()) }}
+				job, sink := NewJob("job"), newCollected[int64]()
+				source := From(job, "numbers", numbers{end: 100, splits: 1, batch: 10})
+				rows := Process(KeyBy(source, func(n *int64) int64 { return *n / 10 }), "stumbling",
+					func() ProcessFunc[int64, int64] { return &stumbling{at: at} })
+				To(rows, "out", sink)
+				_, err := job.Run(t.Context(), RunOptions{Parallelism: 1, Restarts: 5, objects: mem.New()})
+				if err == nil || len(at) != 0 || len(sink.rows()) != 0 {
+					t.Fatalf("%d rows, error %v", len(sink.rows()), err)
+				}
+				if code := ExitCode(err, "job", io.Discard); code != c.code || !strings.Contains(err.Error(), "looked up: ") {
+					t.Errorf("exit code %d of %v", code, err)
+				}
+			})
+		})
+	}
 }

@@ -34,7 +34,8 @@ type ProcessFunc[In, Out any] interface {
 	// Open declares the function's state. It is called once before the first record, and once on an
 	// instance that only serves to plan the job: it must do nothing else that matters.
 	Open(scope *state.Scope) error
-	// Process is called for each record. An error fails the task, which goes back to its last checkpoint.
+	// Process is called for each record. An error fails the task, which goes back to its last checkpoint, unless
+	// [flow.ConfigErrorf] says that this cannot help.
 	Process(ctx *Context, in *In, out Collector[Out]) error
 }
 

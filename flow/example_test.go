@@ -34,7 +34,7 @@ func (p Poems) Open(_ context.Context, split flow.Split) (flow.Reader[string], e
 	r := &poemReader{lines: strings.Split(p[split.ID], "\n")}
 	if split.Position != nil {
 		if err := json.Unmarshal(split.Position, &r.next); err != nil {
-			return nil, err
+			return nil, flow.CorruptErrorf("position %q is not a line: %w", split.Position, err)
 		}
 	}
 	return r, nil

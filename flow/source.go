@@ -11,7 +11,7 @@ type Source[T any] interface {
 	// Discover returns splits that are not yet known. It is called once at the start of a job and then
 	// again after Discovery.Again, if that is not zero. It is never called concurrently with itself. After a
 	// restore it is called with the splits of the checkpoint known. A configuration mistake (a missing
-	// file, say) is an error here, before anything has run.
+	// file, say) is an error here, before anything has run: one made by ConfigErrorf, if it will not pass by itself.
 	Discover(ctx context.Context, known Known) (Discovery, error)
 
 	// Open starts to read a split at split.Position, or at its beginning where that is nil.
@@ -66,7 +66,8 @@ const (
 type Reader[T any] interface {
 	// Read appends rows and bad records to out, at most as many as out.Rows has spare capacity, and sets
 	// their event times or NoTime. It does not block for long: a reader without input returns Wait. An
-	// error fails the task, which is then restarted from the last checkpoint.
+	// error fails the task, which is then restarted from the last checkpoint, unless ConfigErrorf or CorruptErrorf
+	// has made it.
 	Read(ctx context.Context, out *Batch[T]) (Status, error)
 
 	// Ready returns a channel that receives or is closed when there may be rows after Read returned

@@ -10,7 +10,6 @@ import (
 	"github.com/aquifer-stream/aquifer/connector/file"
 	"github.com/aquifer-stream/aquifer/connector/nexmark"
 	"github.com/aquifer-stream/aquifer/flow"
-	"github.com/aquifer-stream/aquifer/internal/base"
 	"github.com/aquifer-stream/aquifer/table"
 )
 
@@ -61,7 +60,7 @@ func Names() []string {
 func ByName(name string) (Query, error) {
 	i := slices.IndexFunc(queries, func(q Query) bool { return q.Name == name })
 	if i < 0 {
-		return Query{}, base.Errorf(base.Config, "there is no query %q; there are %s", name, strings.Join(Names(), ", "))
+		return Query{}, flow.ConfigErrorf("there is no query %q; there are %s", name, strings.Join(Names(), ", "))
 	}
 	return queries[i], nil
 }

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/aquifer-stream/aquifer/flow"
-	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
 // Option says what is computed of the rows.
@@ -74,7 +73,7 @@ func (s *Sink[T]) Open(_ context.Context, subtask flow.SinkSubtask) (flow.Writer
 	w := &writer[T]{sink: s}
 	for _, state := range subtask.States {
 		if len(state) != 16 {
-			return nil, base.Errorf(base.Corrupt, "the state of a count has %d bytes, not 16", len(state))
+			return nil, flow.CorruptErrorf("the state of a count has %d bytes, not 16", len(state))
 		}
 		w.total.rows += int64(binary.BigEndian.Uint64(state))
 		w.total.hash += binary.BigEndian.Uint64(state[8:])

@@ -16,7 +16,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/aquifer-stream/aquifer/flow"
-	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
 // reader reads the lines of a chunk of a file. Offsets are those of the text, after decompression.
@@ -62,7 +61,7 @@ func (r *reader[T]) begin(position []byte) error {
 	if position != nil {
 		var err error
 		if at, err = strconv.ParseInt(string(position), 10, 64); err != nil {
-			return base.Errorf(base.Corrupt, "position %q is not an offset", position)
+			return flow.CorruptErrorf("position %q is not an offset", position)
 		}
 	}
 	if r.decoder.header != nil {

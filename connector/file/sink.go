@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/aquifer-stream/aquifer/flow"
-	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
 // SinkOption says how files are written.
@@ -146,7 +145,7 @@ type staged struct {
 // Recover implements flow.Sink: it commits, then removes all other staged files.
 func (s *Sink[T]) Recover(ctx context.Context, committables [][]byte) error {
 	if s.invalid != nil {
-		return base.Errorf(base.Config, "%w", s.invalid)
+		return flow.ConfigErrorf("%w", s.invalid)
 	}
 	if err := os.MkdirAll(filepath.Join(s.dir, staging), 0o755); err != nil {
 		return unusable(fmt.Errorf("the output directory cannot be used: %w", err))
@@ -167,7 +166,7 @@ func (s *Sink[T]) Commit(ctx context.Context, committables [][]byte) error {
 	for _, c := range committables {
 		var files []staged
 		if err := json.Unmarshal(c, &files); err != nil {
-			return base.Errorf(base.Corrupt, "the list of files to commit: %w", err)
+			return flow.CorruptErrorf("the list of files to commit: %w", err)
 		}
 		for _, f := range files {
 			if err := ctx.Err(); err != nil {

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer/flow"
-	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
 // Option says how files are read.
@@ -119,14 +118,14 @@ type chunk struct {
 // Discover implements flow.Source.
 func (s *Source[T]) Discover(_ context.Context, known flow.Known) (flow.Discovery, error) {
 	if s.invalid != nil {
-		return flow.Discovery{}, base.Errorf(base.Config, "%w", s.invalid)
+		return flow.Discovery{}, flow.ConfigErrorf("%w", s.invalid)
 	}
 	paths, err := s.expand()
 	if err != nil {
 		return flow.Discovery{}, err
 	}
 	if len(paths) == 0 && s.watch == 0 && known.First {
-		return flow.Discovery{}, base.Errorf(base.Config, "no file matches %s", s.path)
+		return flow.Discovery{}, flow.ConfigErrorf("no file matches %s", s.path)
 	}
 	d := flow.Discovery{Again: s.watch}
 	for _, path := range paths {
@@ -142,7 +141,7 @@ func (s *Source[T]) Discover(_ context.Context, known flow.Known) (flow.Discover
 // unusable marks an error that a restart does not heal as one of configuration.
 func unusable(err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EROFS) {
-		return base.Errorf(base.Config, "%w", err)
+		return flow.ConfigErrorf("%w", err)
 	}
 	return err
 }
@@ -166,7 +165,7 @@ func (s *Source[T]) expand() ([]string, error) {
 	}
 	paths, err := filepath.Glob(s.path)
 	if err != nil {
-		return nil, base.Errorf(base.Config, "pattern %s: %w", s.path, err)
+		return nil, flow.ConfigErrorf("pattern %s: %w", s.path, err)
 	}
 	paths = slices.DeleteFunc(paths, func(p string) bool {
 		info, err := os.Stat(p)
@@ -189,7 +188,7 @@ func (s *Source[T]) splits(path string, known flow.Known) ([]flow.Split, error) 
 		return nil, unusable(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, base.Errorf(base.Config, "%s is not a regular file (%s) and cannot be read again after a failure: "+
+		return nil, flow.ConfigErrorf("%s is not a regular file (%s) and cannot be read again after a failure: "+
 			"redirect it to standard input and read that, with the path -", path, info.Mode().Type())
 	}
 	size := info.Size()
@@ -228,7 +227,7 @@ func compressed(path string) bool {
 func (s *Source[T]) Open(_ context.Context, split flow.Split) (flow.Reader[T], error) {
 	var c chunk
 	if err := json.Unmarshal(split.Spec, &c); err != nil {
-		return nil, base.Errorf(base.Corrupt, "split %s: %w", split.ID, err)
+		return nil, flow.CorruptErrorf("split %s: %w", split.ID, err)
 	}
 	return openChunk(s, c, split)
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/aquifer-stream/aquifer/flow"
-	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
 // Stdin reads standard input. What was read cannot be read again: a job must accept to lose it in a failure.
@@ -22,7 +21,7 @@ func (s *Stdin[T]) NotReplayable() string { return "it is standard input" }
 // Discover implements flow.Source.
 func (s *Stdin[T]) Discover(_ context.Context, known flow.Known) (flow.Discovery, error) {
 	if s.invalid != nil {
-		return flow.Discovery{}, base.Errorf(base.Config, "%w", s.invalid)
+		return flow.Discovery{}, flow.ConfigErrorf("%w", s.invalid)
 	}
 	if known.Has("-") {
 		return flow.Discovery{}, nil

@@ -3,7 +3,7 @@ package nexmark
 import (
 	"time"
 
-	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/flow"
 )
 
 // WatermarkDelay is how far behind the latest event time an event may come: what a job says to the engine
@@ -74,14 +74,14 @@ func (c Config) withDefaults() Config {
 func (c Config) validate() error {
 	switch {
 	case c.Events < 0 || c.Events > maxEvents:
-		return base.Errorf(base.Config, "nexmark: events is %d; it must be 0 (no end) to 2^53", c.Events)
+		return flow.ConfigErrorf("nexmark: events is %d; it must be 0 (no end) to 2^53", c.Events)
 	case c.Rate < 0:
-		return base.Errorf(base.Config, "nexmark: rate is %d events per second; it must be positive", c.Rate)
+		return flow.ConfigErrorf("nexmark: rate is %d events per second; it must be positive", c.Rate)
 	case c.Speed != 0 && !(c.Speed > 0 && c.Speed <= maxSpeed):
-		return base.Errorf(base.Config, "nexmark: speed is %g times the clock's; it must be above 0, at most %g",
+		return flow.ConfigErrorf("nexmark: speed is %g times the clock's; it must be above 0, at most %g",
 			c.Speed, float64(maxSpeed))
 	case c.Group < 0 || c.Group > 1<<31:
-		return base.Errorf(base.Config, "nexmark: group is %d events; it must be 1 to 2^31", c.Group)
+		return flow.ConfigErrorf("nexmark: group is %d events; it must be 1 to 2^31", c.Group)
 	}
 	return nil
 }

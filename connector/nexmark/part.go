@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/aquifer-stream/aquifer/flow"
-	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
 // part makes the events of one split in order: the numbers next, next+step, … below end.
@@ -34,10 +33,10 @@ func newPart(c Config, s spec, position []byte) (*part, error) {
 	}
 	next, err := strconv.ParseUint(string(position), 10, 63)
 	if err != nil {
-		return nil, base.Errorf(base.Corrupt, "nexmark: position %q is not an event number: %w", position, err)
+		return nil, flow.CorruptErrorf("nexmark: position %q is not an event number: %w", position, err)
 	}
 	if next%p.step != s.Part {
-		return nil, base.Errorf(base.Corrupt, "nexmark: position %d does not belong to part %d of %d",
+		return nil, flow.CorruptErrorf("nexmark: position %d does not belong to part %d of %d",
 			next, s.Part, s.Parts)
 	}
 	p.next = next

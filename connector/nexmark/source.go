@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/aquifer-stream/aquifer/flow"
-	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
 // New returns the source of all events. Mistakes in the configuration are reported when a job starts.
@@ -70,14 +69,14 @@ func (s *source[T]) Open(_ context.Context, split flow.Split) (flow.Reader[T], e
 	}
 	var found spec
 	if err := json.Unmarshal(split.Spec, &found); err != nil {
-		return nil, base.Errorf(base.Corrupt, "nexmark: spec %q of the split is not one of this source: %w",
+		return nil, flow.CorruptErrorf("nexmark: spec %q of the split is not one of this source: %w",
 			split.Spec, err)
 	}
 	if found.Part >= found.Parts {
-		return nil, base.Errorf(base.Corrupt, "nexmark: the split is part %d of %d", found.Part, found.Parts)
+		return nil, flow.CorruptErrorf("nexmark: the split is part %d of %d", found.Part, found.Parts)
 	}
 	if want := s.spec(found.Part, found.Parts); found != want {
-		return nil, base.Errorf(base.Config, "nexmark: the split was made for %+v, the source is now %+v: "+
+		return nil, flow.ConfigErrorf("nexmark: the split was made for %+v, the source is now %+v: "+
 			"go on with the former configuration, or start without the checkpoint", found, want)
 	}
 	p, err := newPart(s.config, found, split.Position)

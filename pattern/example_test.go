@@ -66,7 +66,7 @@ func Example() {
 	if _, err := job.Run(context.Background(), aquifer.RunOptions{Parallelism: 1}); err != nil {
 		fmt.Println(err)
 	}
-	// Output:
+	// Unordered output:
 	// ann: 3 tries from second 1 on
 	// bob: gave up
 }

@@ -62,7 +62,8 @@ func TestManyColdKeysAreReadAtOnceAndOthersOneByOne(t *testing.T) {
 		if x.Ratio < 2 || x.Target != 500 || x.Cost || x.OfBound <= 0 {
 			t.Errorf("%+v", x)
 		}
-		if x.B.InFlight > 1 || x.B.Records > 100 || x.A.InFlight < leastKeys {
+		// Some of the rows that the limit lets in at first are done when the last of them comes.
+		if x.B.InFlight > 1 || x.B.Records > 100 || x.A.InFlight < leastKeys*9/10 {
 			t.Errorf("%s: %d rows in flight, %d of those one at a time", x.Name, x.A.InFlight, x.B.InFlight)
 		}
 		if x.B.ReadsPerRecord < 0.5 || x.A.ReadsPerRecord <= 0 {

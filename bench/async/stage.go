@@ -103,7 +103,7 @@ func (g *ground) environment(ctx context.Context, set setting, s *stage, r *oper
 		Stats: &operator.Stats{},
 	}
 	if set.below == nil {
-		env.Below = tables{s.shard}
+		env.Below, env.Crowded = tables{s.shard}, s.res.Crowded
 	}
 	if set.memory > 0 {
 		env.MaxDirty = maxDirty

@@ -21,7 +21,8 @@ type Limit struct {
 	crowded  bool // when last looked at
 	maxBytes int64
 	bytes    int64
-	reached  bool
+	reached  bool   // since it was looked at last
+	held     bool   // since then, and records waited for reads meanwhile
 	looked   uint64 // how many records had ended when the bound was looked at last
 }
 
@@ -74,6 +75,7 @@ func (l *Limit) Observe(s Seen) {
 		l.first = int(min(firstBound, max(leastBound, 2*firstBound/max(1, s.Sharers))))
 		l.bound = l.first
 	}
+	l.held = l.held || l.reached && s.Reading > 0
 	if s.Ended-l.looked >= uint64(l.bound) {
 		l.look(s)
 	}
@@ -84,8 +86,8 @@ func (l *Limit) look(s Seen) {
 	switch {
 	case s.Crowded && l.crowded && l.bound > l.first:
 		l.bound /= 2
-	case !s.Crowded && l.reached && s.Reading > 0 && l.bound < mostBound:
+	case !s.Crowded && l.held && l.bound < mostBound:
 		l.bound *= 2
 	}
-	l.looked, l.crowded, l.reached = s.Ended, s.Crowded, false
+	l.looked, l.crowded, l.reached, l.held = s.Ended, s.Crowded, false, false
 }

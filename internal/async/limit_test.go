@@ -70,6 +70,26 @@ func TestALimitGrowsOnceForAllThatItLetsIn(t *testing.T) {
 	wantBound(t, l, 2048)
 }
 
+// Batches whose reads come back together leave together: whenever as many have ended as are let in, nothing is being
+// read. What counts is that records read when the limit kept others out.
+func TestALimitGrowsAlsoWhereAllThatItLetsInEndsAtOnce(t *testing.T) {
+	l := trial{Limit: NewLimit(0)}
+	for want := 1024; want < 65536; want *= 2 {
+		wantBound(t, l.Limit, want)
+		l.Observe(Seen{Ended: l.ended, Reading: want})
+		l.after(0)
+	}
+	wantBound(t, l.Limit, 65536)
+}
+
+func TestALimitStaysIfRecordsReadOnlyBeforeItWasReached(t *testing.T) {
+	l := trial{Limit: NewLimit(0)}
+	l.Observe(Seen{Ended: l.ended, Reading: 5})
+	fill(l.Limit, 0)
+	l.after(0)
+	wantBound(t, l.Limit, 1024)
+}
+
 func TestLimitsThatShareAProcessBeginWithLess(t *testing.T) {
 	for sharers, want := range map[int64]int{0: 1024, 1: 1024, 2: 1024, 4: 512, 32: 64, 1000: 64} {
 		l := NewLimit(0)

@@ -42,7 +42,8 @@ type settings struct {
 }
 
 // TTL forgets what has not been changed for so long by the machine's clock. Nothing is taken back then: what comes for a key
-// that has been forgotten begins anew. Without it state is kept for ever.
+// that has been forgotten begins anew. Without it state is kept for ever. Outer joins, [CountDistinct] and [TemporalJoin] do
+// not take it: what they have counted would be forgotten at another time than the count, and results would be wrong.
 func TTL(ttl time.Duration) Option {
 	return func(s *settings) { s.state = append(s.state, state.TTL(ttl)) }
 }

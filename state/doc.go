@@ -18,7 +18,8 @@
 //
 //	d.seen, err = state.NewValue[int64](s, "seen", state.TTL(24*time.Hour))
 //
-// What several operations need from below memory is read together with futures: GetAsync and AllAsync ask, [All] waits.
+// What several operations need from below memory is read together with futures: GetAsync and AllAsync ask, [All] waits;
+// many entries of a map with its Each.
 // A function that knows beforehand what a record will use names it with the Prefetch methods; a [Value] needs none,
 // since it always comes with its key.
 //

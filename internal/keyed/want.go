@@ -25,6 +25,11 @@ func (m *Map[MK, V]) Want(a *Ahead, s Slot, key MK) {
 	a.add(at, s, &wantedEntry[MK, V]{m, key})
 }
 
+// Known reports whether Get of an entry reads nothing: memory has it, or knows that it is not there.
+func (m *Map[MK, V]) Known(s Slot, key MK) bool {
+	return m.owner(s).knows == whole || !m.unknown(s, key)
+}
+
 // WantAll adds the slot's map as a whole to what is read ahead, unless all of it is in memory. One that is
 // very long is read only when it is used.
 func (m *Map[MK, V]) WantAll(a *Ahead, s Slot) {

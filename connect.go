@@ -1,8 +1,6 @@
 package aquifer
 
 import (
-	"sync/atomic"
-
 	"github.com/aquifer-stream/aquifer/internal/operator"
 	"github.com/aquifer-stream/aquifer/internal/plan"
 	"github.com/aquifer-stream/aquifer/state"
@@ -60,24 +58,20 @@ type CoPrefetchFunc[L, R any] interface {
 func CoProcess[K comparable, L, R, Out any](
 	c ConnectedStreams[K, L, R], name string, newFunc func() CoProcessFunc[L, R, Out], options ...Option,
 ) Stream[Out] {
-	plain := func(*atomic.Int64) operator.CoProcessFunc[L, R, Out] { return newFunc() }
-	out, _ := addCoProcess(c, "co-process", name, plain, options)
+	out, _ := addCoProcess(c, "co-process", name, newFunc, options)
 	return out
 }
 
 // addCoProcess is what addProcess is for one stream.
 func addCoProcess[K comparable, L, R, Out any](
-	c ConnectedStreams[K, L, R], kind, name string, newFunc func(late *atomic.Int64) operator.CoProcessFunc[L, R, Out],
-	options []Option,
+	c ConnectedStreams[K, L, R], kind, name string, newFunc func() CoProcessFunc[L, R, Out], options []Option,
 ) (Stream[Out], *plan.Node) {
 	n := c.left.job.addNode(kind, name, c.edges(), options)
 	functionOutputs[Out](c.left.job, n)
-	n.Keyed = operator.PlanCoProcess[K](n.Name, func() operator.CoProcessFunc[L, R, Out] {
-		return newFunc(new(atomic.Int64))
-	})
+	n.Keyed = operator.PlanCoProcess[K](n.Name, func() operator.CoProcessFunc[L, R, Out] { return newFunc() })
 	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
 		connectSides(n, env, out)
-		return operator.NewCoProcess(env, operator.As[Out](out[0]), c.left.key, c.right.key, newFunc(&env.Stats.Late))
+		return operator.NewCoProcess(env, operator.As[Out](out[0]), c.left.key, c.right.key, newFunc())
 	}
 	return output[Out](c.left.job, n, 0), n
 }

@@ -3,7 +3,6 @@ package aquifer
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"github.com/aquifer-stream/aquifer/internal/nfa"
 	"github.com/aquifer-stream/aquifer/pattern"
@@ -53,10 +52,10 @@ func Detect[K comparable, T, Out any](
 		o(&settings)
 	}
 	machine := sync.OnceValue(func() *nfa.Machine[T] { return nfa.Compile(p) })
-	newDetector := func(late *atomic.Int64) ProcessFunc[T, Out] {
+	newDetector := func() ProcessFunc[T, Out] {
 		return &detector[T, Out]{
 			machine: machine(), shape: p.String(), combine: combine,
-			late: lateRows[T]{late, settings.late}, timedOut: settings.timedOut,
+			late: settings.late, timedOut: settings.timedOut,
 		}
 	}
 	sides := append(settings.late.ifAny(), settings.timedOut.ifAny()...)

@@ -17,7 +17,7 @@ type detector[T, Out any] struct {
 	machine *nfa.Machine[T]
 	shape   string // of the pattern
 	combine func(*pattern.Match[T]) Out
-	late    lateRows[T]
+	late    *Side[T]
 	// timedOut is where partial matches go whose time is over; nil if nobody wants them.
 	timedOut *Side[pattern.Match[T]]
 
@@ -56,7 +56,7 @@ func (d *detector[T, Out]) Process(ctx *Context, row *T, _ Collector[Out]) error
 	}
 	// After a restore watermarks begin anew, but a key does not go back behind what it has looked at.
 	if ctx.Time < ctx.Watermark || begun && ctx.Time < runs.Time {
-		return d.late.leave(ctx, row)
+		return leaveLate(ctx, d.late, row)
 	}
 	rows, _, err := d.waiting.Get(ctx, ctx.Time)
 	if err != nil {

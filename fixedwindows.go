@@ -117,7 +117,7 @@ func (f *fixedWindows[K, T, Out]) Process(ctx *Context, in *T, out Collector[Out
 		}
 	}
 	if !some {
-		return f.late.leave(ctx, in)
+		return leaveLate(ctx, f.late, in)
 	}
 	return nil
 }

@@ -1,18 +1,10 @@
 package aquifer
 
-import "sync/atomic"
-
-// lateRows is where a function leaves the rows that come too late: they are counted, and sent to a side output unless
-// that is nil.
-type lateRows[T any] struct {
-	count *atomic.Int64
-	side  *Side[T]
-}
-
-func (l lateRows[T]) leave(ctx *Context, in *T) error {
-	l.count.Add(1)
-	if l.side == nil {
+// leaveLate leaves a row that comes too late: it is counted, and sent to a side output unless that is nil.
+func leaveLate[T any](ctx *Context, to *Side[T], row *T) error {
+	ctx.CountLate()
+	if to == nil {
 		return nil
 	}
-	return l.side.Emit(ctx, *in)
+	return to.Emit(ctx, *row)
 }

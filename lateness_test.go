@@ -21,6 +21,17 @@ func (lateTeller) Process(ctx *Context, in *sale, out Collector[string]) error {
 	return nil
 }
 
+// lateCounter counts the rows that are behind the event time that it knows.
+type lateCounter struct{}
+
+func (lateCounter) Open(*state.Scope) error { return nil }
+func (lateCounter) Process(ctx *Context, _ *sale, _ Collector[string]) error {
+	if ctx.Time < ctx.Watermark {
+		ctx.CountLate()
+	}
+	return nil
+}
+
 // The row behind the stop is the first of its run: the source has told no event time by then.
 func TestWhatWasLateBeforeAStopIsLateAfterIt(t *testing.T) {
 	for _, parallelism := range [][]int{{1, 1}, {1, 3}, {3, 1}} {
@@ -63,6 +74,12 @@ func TestRowsThatAreTooLateForAFunctionAreCounted(t *testing.T) {
 		}, 2},
 		"co-group": {func(s KeyedStream[string, sale]) Stream[string] {
 			return CoGroup(halves(s), "windows", window.Tumbling(ms(20)), regrouped)
+		}, 2},
+		"function": {func(s KeyedStream[string, sale]) Stream[string] {
+			return Process(s, "function", func() ProcessFunc[sale, string] { return lateCounter{} })
+		}, 2},
+		"function without keys": {func(s KeyedStream[string, sale]) Stream[string] {
+			return ProcessUnkeyed(s.Stream, "function", func() UnkeyedFunc[sale, string] { return lateCounter{} })
 		}, 2},
 	} {
 		bubble.Test(t, func(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sync/atomic"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -31,8 +30,8 @@ func Over[K comparable, T, A, R any](
 	for _, o := range options {
 		o(&settings)
 	}
-	newFunc := func(late *atomic.Int64) ProcessFunc[T, OverRow[T, R]] {
-		return &overFunc[T, A, R]{frame: frame, agg: agg, late: lateRows[T]{late, settings.late}}
+	newFunc := func() ProcessFunc[T, OverRow[T, R]] {
+		return &overFunc[T, A, R]{frame: frame, agg: agg, late: settings.late}
 	}
 	out, n := addProcess(s, "over", name, settings.late.ifAny(), newFunc, settings.options)
 	err := frame.Validate()
@@ -49,7 +48,7 @@ func Over[K comparable, T, A, R any](
 type overFunc[T, A, R any] struct {
 	frame   window.Frame
 	agg     Aggregator[T, A, R]
-	late    lateRows[T]
+	late    *Side[T]
 	waiting state.Map[paneRow, T]         // by time
 	counts  state.Map[int64, int64]       // how many rows of a time are waiting
 	bounds  state.Value[frameBounds]      // of history
@@ -95,7 +94,7 @@ func (o *overFunc[T, A, R]) Process(ctx *Context, in *T, _ Collector[OverRow[T, 
 		return base.Errorf(base.Config, "a row has no event time, so it has no place in an order: give the source an EventTime")
 	}
 	if ctx.Time < ctx.Watermark {
-		return o.late.leave(ctx, in)
+		return leaveLate(ctx, o.late, in)
 	}
 	n, _, err := o.counts.Get(ctx, ctx.Time)
 	if err != nil {

@@ -1,8 +1,6 @@
 package aquifer
 
 import (
-	"sync/atomic"
-
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/operator"
 	"github.com/aquifer-stream/aquifer/internal/plan"
@@ -64,23 +62,23 @@ type TimerFunc[Out any] interface {
 func Process[K comparable, In, Out any](
 	s KeyedStream[K, In], name string, newFunc func() ProcessFunc[In, Out], options ...Option,
 ) Stream[Out] {
-	out, _ := addProcess(s, "process", name, nil, func(*atomic.Int64) ProcessFunc[In, Out] { return newFunc() }, options)
+	out, _ := addProcess(s, "process", name, nil, newFunc, options)
 	return out
 }
 
-// addProcess adds an operator with a function over a keyed stream, which may count rows that come too late. sides are
-// the function's own side outputs, before those of the options.
+// addProcess adds an operator with a function over a keyed stream. sides are the function's own side outputs, before
+// those of the options.
 func addProcess[K comparable, In, Out any](
-	s KeyedStream[K, In], kind, name string, sides []any, newFunc func(late *atomic.Int64) ProcessFunc[In, Out],
+	s KeyedStream[K, In], kind, name string, sides []any, newFunc func() ProcessFunc[In, Out],
 	options []Option,
 ) (Stream[Out], *plan.Node) {
 	n := s.job.addNode(kind, name, s.edges(operator.Hash, s.hasher), options)
 	n.Sides = append(sides, n.Sides...)
 	functionOutputs[Out](s.job, n)
-	n.Keyed = operator.PlanProcess[K](n.Name, func() operator.ProcessFunc[In, Out] { return newFunc(new(atomic.Int64)) })
+	n.Keyed = operator.PlanProcess[K](n.Name, func() operator.ProcessFunc[In, Out] { return newFunc() })
 	n.Make = func(env *operator.Env, out []any) (operator.Operator, error) {
 		connectSides(n, env, out)
-		return operator.NewProcess(env, operator.As[Out](out[0]), s.key, newFunc(&env.Stats.Late))
+		return operator.NewProcess(env, operator.As[Out](out[0]), s.key, newFunc())
 	}
 	return output[Out](s.job, n, 0), n
 }

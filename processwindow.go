@@ -3,7 +3,6 @@ package aquifer
 import (
 	"fmt"
 	"iter"
-	"sync/atomic"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
@@ -53,8 +52,8 @@ func windows[K comparable, T, Out any](
 	for _, o := range options {
 		o(&settings)
 	}
-	out, n := addProcess(s, "window", name, settings.late.ifAny(), func(late *atomic.Int64) ProcessFunc[T, Out] {
-		return newWindowsFunc(w, newContents(), lateRows[T]{late, settings.late})
+	out, n := addProcess(s, "window", name, settings.late.ifAny(), func() ProcessFunc[T, Out] {
+		return newWindowsFunc(w, newContents(), settings.late)
 	}, settings.options)
 	return out, func(err error) {
 		if err != nil {
@@ -71,7 +70,7 @@ type windowsFunc[T, Out any] interface {
 }
 
 func newWindowsFunc[K comparable, T, Out any](
-	w window.Window, c windowContents[K, T, Out], late lateRows[T],
+	w window.Window, c windowContents[K, T, Out], late *Side[T],
 ) windowsFunc[T, Out] {
 	f := firingWindows[K, T, Out]{window: w, trigger: w.Triggered(), contents: c, late: late}
 	if w.IsSession() {
@@ -85,7 +84,7 @@ type firingWindows[K comparable, T, Out any] struct {
 	window   window.Window
 	trigger  window.Trigger
 	contents windowContents[K, T, Out]
-	late     lateRows[T]
+	late     *Side[T]
 }
 
 // needTime refuses a row without an event time where that is needed.

@@ -52,7 +52,7 @@ func (s *sessionWindows[K, T, Out]) Process(ctx *Context, in *T, out Collector[O
 	}
 	o, others, touched := s.merge(all.All, ctx.Time)
 	if !touched && ctx.Time+s.window.Gap()+s.window.Lateness() < ctx.Watermark {
-		return s.late.leave(ctx, in)
+		return leaveLate(ctx, s.late, in)
 	}
 	if len(o.Parts) == 0 {
 		o.Parts = []windowPart{{Pane: all.Next}}

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"sync/atomic"
 
-	"github.com/aquifer-stream/aquifer/internal/operator"
 	"github.com/aquifer-stream/aquifer/window"
 )
 
@@ -21,9 +19,9 @@ type CoGroupFunc[K comparable, L, R, Out any] func(
 func CoGroup[K comparable, L, R, Out any](
 	c ConnectedStreams[K, L, R], name string, w window.Window, fn CoGroupFunc[K, L, R, Out], options ...Option,
 ) Stream[Out] {
-	newFunc := func(late *atomic.Int64) operator.CoProcessFunc[L, R, Out] {
+	newFunc := func() CoProcessFunc[L, R, Out] {
 		rows := &rowContents[K, eitherRow[L, R], Out]{fn: fn.ofEither}
-		return coGroupFunc[L, R, Out]{newWindowsFunc(w, rows, lateRows[eitherRow[L, R]]{count: late})}
+		return coGroupFunc[L, R, Out]{newWindowsFunc(w, rows, nil)}
 	}
 	out, n := addCoProcess(c, "co-group", name, newFunc, options)
 	if err := w.Validate(); err != nil {

@@ -51,6 +51,8 @@ type Engine interface {
 	CancelProcessingTimer(slot uint32, time int64) error
 	// ProcessingTime is the machine's time in milliseconds.
 	ProcessingTime() int64
+	// CountLate is that of Context.
+	CountLate()
 	SidesOf
 }
 
@@ -149,6 +151,12 @@ func (c *Context) CancelProcessingTimer(time int64) error {
 
 // ProcessingTime is the machine's time in milliseconds since 1970 UTC.
 func (c *Context) ProcessingTime() int64 { return c.engine.ProcessingTime() }
+
+// CountLate counts the record as one that came too late: in aquifer_operator_rows_late_total, and in what a running job
+// tells of itself. Whether a record is too late is for its function to say, so nobody else counts it: a function calls
+// CountLate once for each that it drops, or sends to a side output, for being behind the Watermark. Records that are
+// processed again after a failure are counted again.
+func (c *Context) CountLate() { c.engine.CountLate() }
 
 // Timer is what OnTimer is called for; its time is the Context's.
 type Timer struct {

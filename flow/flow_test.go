@@ -64,6 +64,7 @@ type desk struct {
 	// accesses is how often a slot has been asked for, shut that there is none.
 	accesses int
 	shut     bool
+	late     int
 }
 
 func (d *desk) Key() any                    { return &d.key }
@@ -78,6 +79,7 @@ func (d *desk) CancelEventTimer(s uint32, t int64) error        { return d.note(
 func (d *desk) CancelProcessingTimer(s uint32, t int64) error   { return d.note("no clock", s, t) }
 func (d *desk) Side(any) any                                    { return nil }
 func (d *desk) ProcessingTime() int64                           { return 42 }
+func (d *desk) CountLate()                                      { d.late++ }
 
 // timers are the four things to do with a timer.
 func timers(c *Context, time int64) []error {
@@ -99,6 +101,9 @@ func TestAContextIsThatOfItsCall(t *testing.T) {
 	}
 	if slot, active := c.Slot(); slot != 7 || !active || c.Time != 100 {
 		t.Errorf("slot %d, active %v, time %d", slot, active, c.Time)
+	}
+	if c.CountLate(); d.late != 1 {
+		t.Errorf("%d late rows", d.late)
 	}
 	if err := errors.Join(timers(c, 5)...); err != nil {
 		t.Error(err)

@@ -64,5 +64,8 @@ func change(timers *keyed.Timers, how func(*keyed.Timers, keyed.Slot, int64), sl
 // Side implements flow.Engine.
 func (h *hand[K, In, Out]) Side(id any) any { return sides(h.process.env.Sides).Side(id) }
 
+// CountLate implements flow.Engine.
+func (h *hand[K, In, Out]) CountLate() { h.process.env.Stats.Late.Add(1) }
+
 // ProcessingTime implements flow.Engine.
 func (h *hand[K, In, Out]) ProcessingTime() int64 { return time.Now().UnixMilli() }

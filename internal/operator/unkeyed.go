@@ -25,7 +25,7 @@ type Unkeyed[In, Out any] struct {
 func NewUnkeyed[In, Out any](env *Env, next Receiver[Out], fn UnkeyedFunc[In, Out]) *Unkeyed[In, Out] {
 	return &Unkeyed[In, Out]{
 		stateless: newStateless(env, next), fn: fn, in: PoolOf[In](), out: PoolOf[Out](),
-		ctx: flow.NewContext(env.Context, unkeyedEngine{env.Sides}),
+		ctx: flow.NewContext(env.Context, unkeyedEngine{env.Sides, env.Stats}),
 	}
 }
 
@@ -79,7 +79,10 @@ func (u *Unkeyed[In, Out]) Watermark(t int64) error {
 func (u *Unkeyed[In, Out]) Close() error { return closeFunc(u.env, u.fn) }
 
 // unkeyedEngine stands behind the context of a function without keys: there are no timers.
-type unkeyedEngine struct{ sides }
+type unkeyedEngine struct {
+	sides
+	stats *Stats
+}
 
 func (unkeyedEngine) Key() any                                    { return new(struct{}) }
 func (unkeyedEngine) FirstAccess() (uint32, bool)                 { return 0, false }
@@ -88,3 +91,4 @@ func (unkeyedEngine) RegisterProcessingTimer(uint32, int64) error { return flow.
 func (unkeyedEngine) CancelEventTimer(uint32, int64) error        { return flow.ErrNoTimers }
 func (unkeyedEngine) CancelProcessingTimer(uint32, int64) error   { return flow.ErrNoTimers }
 func (unkeyedEngine) ProcessingTime() int64                       { return time.Now().UnixMilli() }
+func (e unkeyedEngine) CountLate()                                { e.stats.Late.Add(1) }

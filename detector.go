@@ -3,10 +3,10 @@ package aquifer
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/multimap"
 	"github.com/aquifer-stream/aquifer/internal/nfa"
 	"github.com/aquifer-stream/aquifer/pattern"
 	"github.com/aquifer-stream/aquifer/state"
@@ -21,7 +21,7 @@ type detector[T, Out any] struct {
 	// timedOut is where partial matches go whose time is over; nil if nobody wants them.
 	timedOut *Side[pattern.Match[T]]
 
-	waiting state.Map[int64, []T] // by event time
+	waiting multimap.Map[T] // by event time
 	runs    state.Value[nfa.Runs]
 	rows    state.Map[int64, nfa.Row[T]]
 	nodes   state.Map[int64, nfa.Node]
@@ -30,7 +30,7 @@ type detector[T, Out any] struct {
 // Open declares what waits, and what has been matched: of another pattern that would be misread, so it is state of
 // another name.
 func (d *detector[T, Out]) Open(s *state.Scope) (err error) {
-	if d.waiting, err = state.NewMap[int64, []T](s, "waiting"); err != nil {
+	if d.waiting, err = multimap.Open[T](s, "waiting"); err != nil {
 		return err
 	}
 	if d.runs, err = state.NewValue[nfa.Runs](s, "partial matches of "+d.shape); err != nil {
@@ -45,6 +45,12 @@ func (d *detector[T, Out]) Open(s *state.Scope) (err error) {
 
 var errNoOrder = base.Errorf(base.Config, "a row without event time has no place among others: give the source an EventTime")
 
+// Prefetch names the number of rows of the same time.
+func (d *detector[T, Out]) Prefetch(ctx *Prefetch, _ *T) error {
+	d.waiting.Prefetch(ctx, ctx.Time)
+	return nil
+}
+
 // Process lets a row wait for its turn.
 func (d *detector[T, Out]) Process(ctx *Context, row *T, _ Collector[Out]) error {
 	if ctx.Time == flow.NoTime {
@@ -58,11 +64,7 @@ func (d *detector[T, Out]) Process(ctx *Context, row *T, _ Collector[Out]) error
 	if ctx.Time < ctx.Watermark || begun && ctx.Time < runs.Time {
 		return leaveLate(ctx, d.late, row)
 	}
-	rows, _, err := d.waiting.Get(ctx, ctx.Time)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.waiting.Set(ctx, ctx.Time, append(slices.Clip(rows), *row)), ctx.RegisterEventTimer(ctx.Time+1))
+	return waitForTurn(ctx, d.waiting, row)
 }
 
 // OnTimer looks at the rows of the time that has just passed, and ends what has no more time.
@@ -71,8 +73,8 @@ func (d *detector[T, Out]) OnTimer(ctx *Context, _ Timer, out Collector[Out]) er
 	if err != nil {
 		return err
 	}
-	rows, waiting, err := d.waiting.Get(ctx, ctx.Time-1)
-	if err != nil || !waiting && !begun {
+	rows, err := d.waiting.Take(ctx, ctx.Time-1)
+	if err != nil || len(rows) == 0 && !begun {
 		return err
 	}
 	buffer, found := &detectBuffer[T]{ctx, d.rows, d.nodes}, &detections[T, Out]{ctx, out, d}
@@ -84,10 +86,7 @@ func (d *detector[T, Out]) OnTimer(ctx *Context, _ Timer, out Collector[Out]) er
 	if err := d.machine.Advance(&runs, buffer, ctx.Time, found); err != nil {
 		return err
 	}
-	if waiting {
-		err = d.waiting.Remove(ctx, ctx.Time-1)
-	}
-	return errors.Join(err, d.keep(ctx, runs))
+	return d.keep(ctx, runs)
 }
 
 // keep keeps what has been matched, and sees to it that its end is noticed.

@@ -128,7 +128,7 @@ func (f *fixedWindows[K, T, Out]) keep(ctx *Context, pane int64, in *T) (first b
 	if err != nil {
 		return false, err
 	}
-	return rows == 0, errors.Join(f.contents.add(ctx, windowPart{pane, rows}, in), f.panes.Set(ctx, pane, rows+1))
+	return rows == 0, errors.Join(f.contents.add(ctx, windowPart{At: pane, Rows: rows}, in), f.panes.Set(ctx, pane, rows+1))
 }
 
 // came does what the trigger says about a row that has come to a window. first is set for the first row of a part.
@@ -227,20 +227,15 @@ func (f *fixedWindows[K, T, Out]) parts(ctx *Context, from, to int64) (parts []w
 	case f.apart:
 		step, to = f.window.Slide(), min(to, from+f.window.Slide())
 	}
-	var asked []*state.Future[int64]
-	for pane := from; pane < to; pane += step {
-		asked = append(asked, f.panes.GetAsync(ctx, pane))
-	}
-	for i, a := range asked {
-		rows, ok, err := a.Get(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			parts = append(parts, windowPart{from + int64(i)*step, rows})
+	panes := func(yield func(int64) bool) {
+		for pane := from; pane < to && yield(pane); pane += step {
 		}
 	}
-	return parts, nil
+	err = f.panes.Each(ctx, panes, func(pane int64, rows *int64) bool {
+		parts = append(parts, windowPart{At: pane, Rows: *rows})
+		return true
+	})
+	return parts, err
 }
 
 // fire lets a window fire, if it has rows.
@@ -267,7 +262,7 @@ func (f *fixedWindows[K, T, Out]) fire(ctx *Context, end int64, by firing, out C
 
 func (f *fixedWindows[K, T, Out]) drop(ctx *Context, parts []windowPart) (err error) {
 	for _, p := range parts {
-		err = errors.Join(err, f.contents.drop(ctx, p), f.panes.Remove(ctx, p.Pane))
+		err = errors.Join(err, f.contents.drop(ctx, p), f.panes.Remove(ctx, p.At))
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/multimap"
 	"github.com/aquifer-stream/aquifer/state"
 	"github.com/aquifer-stream/aquifer/window"
 )
@@ -49,27 +50,18 @@ type overFunc[T, A, R any] struct {
 	frame   window.Frame
 	agg     Aggregator[T, A, R]
 	late    *Side[T]
-	waiting state.Map[paneRow, T]         // by time
-	counts  state.Map[int64, int64]       // how many rows of a time are waiting
+	waiting multimap.Map[T]               // by time
 	bounds  state.Value[frameBounds]      // of history
-	history state.Map[int64, frameRow[T]] // in the order of frames, for those that are bounded
+	history state.Map[int64, timedRow[T]] // in the order of frames, for those that are bounded
 	sum     state.Value[A]                // for those that are not
 }
 
-// frameBounds are the numbers of the first row that is kept and of the next one. frameRow is a row that is kept. They are
-// stored, so their fields are their formats.
+// frameBounds are the numbers of the first row that is kept and of the next one. They are stored, so their fields are
+// their format.
 type frameBounds struct{ First, Next int64 }
 
-type frameRow[T any] struct {
-	Time int64
-	Row  T
-}
-
 func (o *overFunc[T, A, R]) Open(s *state.Scope) (err error) {
-	if o.waiting, err = state.NewMap[paneRow, T](s, "waiting"); err != nil {
-		return err
-	}
-	if o.counts, err = state.NewMap[int64, int64](s, "counts"); err != nil {
+	if o.waiting, err = multimap.Open[T](s, "waiting"); err != nil {
 		return err
 	}
 	if o.frame.IsUnbounded() {
@@ -79,13 +71,13 @@ func (o *overFunc[T, A, R]) Open(s *state.Scope) (err error) {
 	if o.bounds, err = state.NewValue[frameBounds](s, "bounds"); err != nil {
 		return err
 	}
-	o.history, err = state.NewMap[int64, frameRow[T]](s, "history")
+	o.history, err = state.NewMap[int64, timedRow[T]](s, "history")
 	return err
 }
 
 // Prefetch names the number of rows of the same time.
 func (o *overFunc[T, A, R]) Prefetch(ctx *Prefetch, _ *T) error {
-	o.counts.Prefetch(ctx, ctx.Time)
+	o.waiting.Prefetch(ctx, ctx.Time)
 	return nil
 }
 
@@ -96,18 +88,13 @@ func (o *overFunc[T, A, R]) Process(ctx *Context, in *T, _ Collector[OverRow[T, 
 	if ctx.Time < ctx.Watermark {
 		return leaveLate(ctx, o.late, in)
 	}
-	n, _, err := o.counts.Get(ctx, ctx.Time)
-	if err != nil {
-		return err
-	}
-	return errors.Join(o.waiting.Set(ctx, paneRow{ctx.Time, n}, *in), o.counts.Set(ctx, ctx.Time, n+1),
-		ctx.RegisterEventTimer(ctx.Time+1))
+	return waitForTurn(ctx, o.waiting, in)
 }
 
 // OnTimer emits the rows of the time before, and forgets those that no later frame has.
 func (o *overFunc[T, A, R]) OnTimer(ctx *Context, _ Timer, out Collector[OverRow[T, R]]) error {
 	at := ctx.Time - 1
-	rows, err := o.take(ctx, at)
+	rows, err := o.waiting.Take(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -121,23 +108,6 @@ func (o *overFunc[T, A, R]) OnTimer(ctx *Context, _ Timer, out Collector[OverRow
 		return o.byRange(ctx, at, rows, emit)
 	}
 	return o.byRows(ctx, at, rows, emit)
-}
-
-// take takes the rows of a time that have waited.
-func (o *overFunc[T, A, R]) take(ctx *Context, at int64) (rows []T, err error) {
-	n, ok, err := o.counts.Get(ctx, at)
-	if err != nil || !ok {
-		return nil, err
-	}
-	waited := []windowPart{{at, n}}
-	err = readEach(ctx, o.waiting, rowsOfParts(waited), func(row T) bool { rows = append(rows, row); return true })
-	if err != nil {
-		return nil, err
-	}
-	for id := range rowsOfParts(waited) {
-		err = errors.Join(err, o.waiting.Remove(ctx, id))
-	}
-	return rows, errors.Join(err, o.counts.Remove(ctx, at))
 }
 
 // running adds rows to the sum of all before.
@@ -228,13 +198,13 @@ func (o *overFunc[T, A, R]) byRange(ctx *Context, at int64, rows []T, emit func(
 // keep makes a row the last of the history.
 func (o *overFunc[T, A, R]) keep(ctx *Context, b *frameBounds, at int64, row T) error {
 	b.Next++
-	return o.history.Set(ctx, b.Next-1, frameRow[T]{at, row})
+	return o.history.Set(ctx, b.Next-1, timedRow[T]{at, row})
 }
 
 // add sums up the history.
 func (o *overFunc[T, A, R]) add(ctx *Context, b frameBounds) (value R, err error) {
 	var acc A
-	err = readEach(ctx, o.history, b.numbers(), func(r frameRow[T]) bool { o.agg.Add(&acc, &r.Row); return true })
+	err = o.history.Each(ctx, b.numbers(), func(_ int64, r *timedRow[T]) bool { o.agg.Add(&acc, &r.Row); return true })
 	if err != nil {
 		return value, err
 	}

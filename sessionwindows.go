@@ -55,7 +55,7 @@ func (s *sessionWindows[K, T, Out]) Process(ctx *Context, in *T, out Collector[O
 		return leaveLate(ctx, s.late, in)
 	}
 	if len(o.Parts) == 0 {
-		o.Parts = []windowPart{{Pane: all.Next}}
+		o.Parts = []windowPart{{At: all.Next}}
 		all.Next++
 	}
 	last := &o.Parts[len(o.Parts)-1]

@@ -1,15 +1,12 @@
 package aquifer
 
 import (
-	"iter"
-
-	"github.com/aquifer-stream/aquifer/flow"
+	"github.com/aquifer-stream/aquifer/internal/multimap"
 	"github.com/aquifer-stream/aquifer/state"
 )
 
-// windowPart is a part of what windows hold: a number of rows that are kept together. It is stored, so its fields are
-// its format.
-type windowPart struct{ Pane, Rows int64 }
+// windowPart is a part of what windows hold: a number of rows that are kept together.
+type windowPart = multimap.Part
 
 // windowContents keeps what parts of windows hold: rows, or accumulators of them.
 type windowContents[K comparable, T, Out any] interface {
@@ -24,34 +21,24 @@ type windowContents[K comparable, T, Out any] interface {
 	prefetch(ctx *Prefetch, pane int64)
 }
 
-// paneRow identifies a row that is kept.
-type paneRow struct{ Pane, Number int64 }
-
 // rowContents keeps each row by itself: to add one reads nothing.
 type rowContents[K comparable, T, Out any] struct {
-	rows state.Map[paneRow, T]
+	rows multimap.Rows[T]
 	fn   WindowFunc[K, T, Out]
 }
 
 func (r *rowContents[K, T, Out]) open(s *state.Scope) (err error) {
-	r.rows, err = state.NewMap[paneRow, T](s, "rows")
+	r.rows, err = multimap.OpenRows[T](s, "rows")
 	return err
 }
 
 func (r *rowContents[K, T, Out]) prefetch(*Prefetch, int64) {}
 
 func (r *rowContents[K, T, Out]) add(ctx *Context, to windowPart, row *T) error {
-	return r.rows.Set(ctx, paneRow{to.Pane, to.Rows}, *row)
+	return r.rows.Add(ctx, to, *row)
 }
 
-func (r *rowContents[K, T, Out]) drop(ctx *Context, p windowPart) error {
-	for n := range p.Rows {
-		if err := r.rows.Remove(ctx, paneRow{p.Pane, n}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (r *rowContents[K, T, Out]) drop(ctx *Context, p windowPart) error { return r.rows.Drop(ctx, p) }
 
 func (r *rowContents[K, T, Out]) give(
 	ctx *Context, w WindowContext[K], parts []windowPart, out Collector[Out],
@@ -59,59 +46,13 @@ func (r *rowContents[K, T, Out]) give(
 	var failure error
 	err := r.fn(w, func(yield func(T) bool) {
 		if failure == nil {
-			failure = readEach(ctx, r.rows, rowsOfParts(parts), yield)
+			failure = r.rows.Each(ctx, parts, func(row *T) bool { return yield(*row) })
 		}
 	}, out)
 	if failure != nil {
 		return failure
 	}
 	return err
-}
-
-// readTogether is how many entries of a map are read at once.
-const readTogether = flow.MaxReads
-
-// readEach yields entries of a map. Those that are not in memory are read in groups.
-func readEach[MK comparable, V any](
-	ctx *Context, m state.Map[MK, V], keys iter.Seq[MK], yield func(V) bool,
-) error {
-	var asked []*state.Future[V]
-	more := true
-	take := func() error {
-		for _, f := range asked {
-			v, _, err := f.Get(ctx)
-			if err != nil {
-				return err
-			}
-			if more = yield(v); !more {
-				break
-			}
-		}
-		asked = asked[:0]
-		return nil
-	}
-	for key := range keys {
-		if asked = append(asked, m.GetAsync(ctx, key)); len(asked) < readTogether {
-			continue
-		}
-		if err := take(); err != nil || !more {
-			return err
-		}
-	}
-	return take()
-}
-
-// rowsOfParts are the rows of parts, one part after the other.
-func rowsOfParts(parts []windowPart) iter.Seq[paneRow] {
-	return func(yield func(paneRow) bool) {
-		for _, p := range parts {
-			for n := range p.Rows {
-				if !yield(paneRow{p.Pane, n}) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // sumContents keeps an accumulator for each part.
@@ -128,16 +69,16 @@ func (c *sumContents[K, T, A, R]) open(s *state.Scope) (err error) {
 func (c *sumContents[K, T, A, R]) prefetch(ctx *Prefetch, pane int64) { c.sums.Prefetch(ctx, pane) }
 
 func (c *sumContents[K, T, A, R]) add(ctx *Context, to windowPart, row *T) error {
-	acc, _, err := c.sums.Get(ctx, to.Pane)
+	acc, _, err := c.sums.Get(ctx, to.At)
 	if err != nil {
 		return err
 	}
 	c.agg.Add(&acc, row)
-	return c.sums.Set(ctx, to.Pane, acc)
+	return c.sums.Set(ctx, to.At, acc)
 }
 
 func (c *sumContents[K, T, A, R]) drop(ctx *Context, p windowPart) error {
-	return c.sums.Remove(ctx, p.Pane)
+	return c.sums.Remove(ctx, p.At)
 }
 
 func (c *sumContents[K, T, A, R]) give(
@@ -145,7 +86,7 @@ func (c *sumContents[K, T, A, R]) give(
 ) error {
 	var all A
 	for i, p := range parts {
-		acc, _, err := c.sums.Get(ctx, p.Pane)
+		acc, _, err := c.sums.Get(ctx, p.At)
 		if err != nil {
 			return err
 		}

@@ -42,6 +42,7 @@ var floors = []struct {
 	{"tables", []string{"internal/lsm"}},
 	{"hot tables", []string{"internal/keyed"}},
 	{"keyed state", []string{"state"}},
+	{"kept rows", []string{"internal/multimap"}},
 	{"windows", []string{"window"}},
 	{"patterns", []string{"pattern"}},
 	{"automata", []string{"internal/nfa"}},

@@ -75,6 +75,9 @@ func TestRowsThatAreTooLateForAFunctionAreCounted(t *testing.T) {
 		"co-group": {func(s KeyedStream[string, sale]) Stream[string] {
 			return CoGroup(halves(s), "windows", window.Tumbling(ms(20)), regrouped)
 		}, 2},
+		"interval join": {func(s KeyedStream[string, sale]) Stream[string] {
+			return IntervalJoin(halves(s), "join", -ms(100), ms(100), func(l, r *sale) string { return "" })
+		}, 2},
 		"function": {func(s KeyedStream[string, sale]) Stream[string] {
 			return Process(s, "function", func() ProcessFunc[sale, string] { return lateCounter{} })
 		}, 2},

@@ -2,11 +2,11 @@ package table
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/aquifer-stream/aquifer"
 	"github.com/aquifer-stream/aquifer/flow"
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/multimap"
 	"github.com/aquifer-stream/aquifer/state"
 )
 
@@ -36,20 +36,31 @@ func temporal[K comparable, L, R, Out any](
 	}, options...)
 }
 
-// temporalJoiner keeps left rows until all versions at their time are known. What happens at a time is looked at when the
-// watermark is behind it.
+// temporalJoiner keeps left rows until all versions at their time are known. What happens at a time is looked at when
+// the watermark is behind it. Each left row and each version has a timer for that, so versions become the latest one
+// after the other, and the one of a left row's time is the latest by then: none has to be searched for.
 type temporalJoiner[L, R, Out any] struct {
-	outer    bool
-	combine  func(*L, *R) Out
-	waiting  state.Map[int64, []L] // by event time
-	versions state.Map[int64, R]   // by event time
+	outer   bool
+	combine func(*L, *R) Out
+	waiting multimap.Map[L]       // by event time
+	coming  state.Map[int64, R]   // versions that have not become the latest, by event time
+	latest  state.Value[since[R]] // version
+}
+
+// since is a version with the time that it is from. It is stored, so its fields are its format.
+type since[R any] struct {
+	Time int64
+	Row  R
 }
 
 func (j *temporalJoiner[L, R, Out]) Open(s *state.Scope) (err error) {
-	if j.waiting, err = state.NewMap[int64, []L](s, "waiting"); err != nil {
+	if j.waiting, err = multimap.Open[L](s, "waiting"); err != nil {
 		return err
 	}
-	j.versions, err = state.NewMap[int64, R](s, "versions")
+	if j.coming, err = state.NewMap[int64, R](s, "versions"); err != nil {
+		return err
+	}
+	j.latest, err = state.NewValue[since[R]](s, "latest version")
 	return err
 }
 
@@ -60,40 +71,53 @@ func (j *temporalJoiner[L, R, Out]) PrefetchLeft(ctx *aquifer.Prefetch, _ *L) er
 
 func (j *temporalJoiner[L, R, Out]) PrefetchRight(*aquifer.Prefetch, *R) error { return nil }
 
-var errNoTime = base.Errorf(base.Config, "a row without event time cannot be joined by it: give the source an EventTime")
-
 func (j *temporalJoiner[L, R, Out]) ProcessLeft(ctx *aquifer.Context, l *L, _ aquifer.Collector[Out]) error {
-	if ctx.Time == flow.NoTime {
-		return errNoTime
-	}
-	if ctx.Time < ctx.Watermark {
-		return nil
-	}
-	rows, _, err := j.waiting.Get(ctx, ctx.Time)
-	if err != nil {
+	late, err := j.late(ctx)
+	if err != nil || late {
 		return err
 	}
-	return errors.Join(j.waiting.Set(ctx, ctx.Time, append(slices.Clip(rows), *l)), ctx.RegisterEventTimer(ctx.Time+1))
+	first, err := j.waiting.Add(ctx, ctx.Time, *l)
+	if !first {
+		return err
+	}
+	return errors.Join(err, ctx.RegisterEventTimer(ctx.Time+1))
 }
 
 func (j *temporalJoiner[L, R, Out]) ProcessRight(ctx *aquifer.Context, r *R, _ aquifer.Collector[Out]) error {
-	if ctx.Time == flow.NoTime {
-		return errNoTime
+	late, err := j.late(ctx)
+	if err != nil || late {
+		return err
 	}
-	if ctx.Time < ctx.Watermark {
-		return nil
-	}
-	return errors.Join(j.versions.Set(ctx, ctx.Time, *r), ctx.RegisterEventTimer(ctx.Time+1))
+	return errors.Join(j.coming.Set(ctx, ctx.Time, *r), ctx.RegisterEventTimer(ctx.Time+1))
 }
 
-// OnTimer joins the rows of the millisecond before its time, and forgets the versions that no later row can have.
+var errNoTime = base.Errorf(base.Config, "a row without event time cannot be joined by it: give the source an EventTime")
+
+// late reports whether the row at hand has come late, and counts it then.
+func (j *temporalJoiner[L, R, Out]) late(ctx *aquifer.Context) (bool, error) {
+	if ctx.Time == flow.NoTime {
+		return false, errNoTime
+	}
+	latest, some, err := j.latest.Get(ctx)
+	if err != nil {
+		return false, err
+	}
+	// After a restore the watermark may be one that others were at, but a version that was the latest stays so.
+	late := ctx.Time < ctx.Watermark || some && ctx.Time <= latest.Time
+	if late {
+		ctx.CountLate()
+	}
+	return late, nil
+}
+
+// OnTimer joins the rows of the millisecond before its time.
 func (j *temporalJoiner[L, R, Out]) OnTimer(ctx *aquifer.Context, _ aquifer.Timer, out aquifer.Collector[Out]) error {
 	now := ctx.Time - 1
 	version, err := j.version(ctx, now)
 	if err != nil {
 		return err
 	}
-	rows, _, err := j.waiting.Get(ctx, now)
+	rows, err := j.waiting.Take(ctx, now)
 	if err != nil {
 		return err
 	}
@@ -102,30 +126,21 @@ func (j *temporalJoiner[L, R, Out]) OnTimer(ctx *aquifer.Context, _ aquifer.Time
 			out.EmitAt(j.combine(&rows[i], version), now)
 		}
 	}
-	return j.waiting.Remove(ctx, now)
+	return nil
 }
 
-// version is the one of a time. Those before it are forgotten.
+// version is the latest version, which is the one of a time that has come there; nil if there is none.
 func (j *temporalJoiner[L, R, Out]) version(ctx *aquifer.Context, now int64) (*R, error) {
-	all, err := j.versions.All(ctx)
+	row, comes, err := j.coming.Get(ctx, now)
 	if err != nil {
 		return nil, err
 	}
-	var past []int64
-	var version *R
-	for t, r := range all {
-		if t > now {
-			continue
-		}
-		if past = append(past, t); t == slices.Max(past) {
-			version = &r
-		}
+	if comes {
+		return &row, errors.Join(j.latest.Set(ctx, since[R]{now, row}), j.coming.Remove(ctx, now))
 	}
-	slices.Sort(past)
-	for _, t := range past[:max(0, len(past)-1)] {
-		if err := j.versions.Remove(ctx, t); err != nil {
-			return nil, err
-		}
+	latest, some, err := j.latest.Get(ctx)
+	if !some {
+		return nil, err
 	}
-	return version, nil
+	return &latest.Row, err
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aquifer-stream/aquifer"
+	"github.com/aquifer-stream/aquifer/internal/bubble"
 	"github.com/aquifer-stream/aquifer/table"
 )
 
@@ -57,4 +58,42 @@ func TestATemporalJoinNeedsEventTimes(t *testing.T) {
 	aquifer.To(rows, "out", newPaper[couple]())
 	_, err := job.Run(t.Context(), aquifer.RunOptions{RestartDelay: time.Nanosecond, Restarts: 1})
 	wantError(t, err, "EventTime")
+}
+
+func TestRowsThatComeLateToATemporalJoinAreCounted(t *testing.T) {
+	// One row of each side is late behind those that come a second after its time.
+	side := func(tag string) (t tape) {
+		for i := range int64(40) {
+			t = append(t, change{Row: item{1, 1000 + i, tag}})
+		}
+		return append(t, change{Row: item{1, 5, "late"}})
+	}
+	for _, join := range []func(c aquifer.ConnectedStreams[int64, item, item]) aquifer.Stream[couple]{
+		func(c aquifer.ConnectedStreams[int64, item, item]) aquifer.Stream[couple] {
+			return table.TemporalJoin(c, "join", coupled)
+		},
+		func(c aquifer.ConnectedStreams[int64, item, item]) aquifer.Stream[couple] {
+			return table.LeftTemporalJoin(c, "join", coupled)
+		},
+	} {
+		bubble.Test(t, func(t *testing.T) {
+			job, late := aquifer.NewJob("late"), int64(0)
+			in := func(name string) aquifer.KeyedStream[int64, item] {
+				all := aquifer.From(job, name, side(name), aquifer.With[change](aquifer.Parallelism(1)),
+					aquifer.EventTime(func(c *change) int64 { return c.Row.N }, 10*time.Millisecond))
+				return rowsOf(table.KeyBy(all, itemKey))
+			}
+			sink := newPaper[couple]()
+			aquifer.To(join(aquifer.Connect(in("left"), in("right"))), "out", sink)
+			_, err := job.Run(t.Context(), aquifer.RunOptions{Parallelism: 2, OnEvent: func(e aquifer.Event) {
+				if p, ok := e.(aquifer.Progress); ok {
+					late = p.Late
+				}
+			}})
+			must(t, err)
+			if n := len(sink.rows()); late != 2 || n != 40 {
+				t.Errorf("%d late rows, %d joined", late, n)
+			}
+		})
+	}
 }

@@ -154,8 +154,7 @@ func (c *Context) ProcessingTime() int64 { return c.engine.ProcessingTime() }
 
 // CountLate counts the record as one that came too late: in aquifer_operator_rows_late_total, and in what a running job
 // tells of itself. Whether a record is too late is for its function to say, so nobody else counts it: a function calls
-// CountLate once for each that it drops, or sends to a side output, for being behind the Watermark. Records that are
-// processed again after a failure are counted again.
+// CountLate once for each that it drops, or sends to a side output, for being behind the Watermark.
 func (c *Context) CountLate() { c.engine.CountLate() }
 
 // Timer is what OnTimer is called for; its time is the Context's.

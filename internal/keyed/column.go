@@ -58,8 +58,17 @@ type column[V any] struct {
 	grain      int64   // the memory of a slot with its key, about, without heft
 	heft       record.Heft
 	older      []olderChanges // by page; nil where nothing is evicted
-	// weigh is what a value takes beyond its page, in bytes; nil for nothing that would count.
-	weigh func(*V) int64
+	outside    outside[V]     // nil for values that are whole in their pages
+}
+
+// outside is where values have what is not in their pages.
+type outside[V any] interface {
+	// taken is how many bytes it takes.
+	taken() int64
+	// giveUp is told of a value that goes, and whether the tables below have it.
+	giveUp(v *V, written bool)
+	// forgotten is told that a snapshot is no longer read.
+	forgotten()
 }
 
 func newColumn[V any](core *core, values *versions[V]) column[V] {
@@ -189,7 +198,13 @@ func (c *column[V]) kept(v *V) {
 }
 
 // held is the memory of the column when it has so many values.
-func (c *column[V]) held(values int) int64 { return c.bytes + int64(values)*c.heft.Each() }
+func (c *column[V]) held(values int) int64 {
+	held := c.bytes + int64(values)*c.heft.Each()
+	if c.outside != nil {
+		held += c.outside.taken()
+	}
+	return held
+}
 
 // weight is what so many values take beyond their pages, and what these do.
 func (c *column[V]) weight(values int) (held, pages int64) {
@@ -205,15 +220,15 @@ func (c *column[V]) clear(s Slot) bool {
 	p := c.writable(s)
 	p.present.unset(s)
 	c.taint(p, s)
-	c.empty(p, s)
+	c.empty(p, s, false)
 	return true
 }
 
-// empty makes a slot's value zero.
-func (c *column[V]) empty(p *page[V], s Slot) {
+// empty makes a slot's value zero. written says that the tables below have it.
+func (c *column[V]) empty(p *page[V], s Slot, written bool) {
 	v := &p.vals[s&pageMask]
-	if c.weigh != nil {
-		c.bytes -= c.weigh(v)
+	if c.outside != nil {
+		c.outside.giveUp(v, written)
 	}
 	var zero V
 	*v = zero
@@ -234,9 +249,6 @@ func (c *column[V]) fill(s Slot, encoded []byte) error {
 	}
 	p.present.set(s)
 	c.heft.Take(unsafe.Pointer(&p.vals[s&pageMask]))
-	if c.weigh != nil {
-		c.bytes += c.weigh(&p.vals[s&pageMask])
-	}
 	return nil
 }
 
@@ -259,7 +271,7 @@ func (c *column[V]) evict(s Slot) {
 		p = c.writable(s)
 	}
 	p.present.unset(s)
-	c.empty(p, s)
+	c.empty(p, s, true)
 }
 
 // touch reads from the pages of many slots, so that the waits for memory overlap.

@@ -3,7 +3,8 @@
 //
 //	key ─► directory (a part per key group) ─► slot ─► column page: present, dirty, values
 //	                                              ├──► map entries: (slot, map key) ─► value
-//	                                              ├──► lists: a map from sequences to chunks of rows
+//	                                              ├──► lists: a map from sequences to chunks of rows, whose
+//	                                              │    bytes are in an arena
 //	                                              ├──► sums: the part that is being added to, with its sequence
 //	                                              └──► timers: (time, slot)
 //	(window slice, key) ─► pane: a directory and a column of its own, dropped as a whole
@@ -54,6 +55,8 @@
 //     used by another meanwhile. A Walk waits for its goroutines when it is closed.
 //   - What a Frozen is to write does not change: what it wants of a page is saved, or has been read, before the
 //     page changes again; a slot keeps its key until the last tombstone of it is written.
+//   - A block of an arena is somebody else's only when no snapshot that has not been forgotten may read it. Who goes
+//     through a list has a copy of what memory had of it.
 //   - A freeze takes time that does not depend on the size of the state: it swaps lists and bumps the epoch.
 //   - A Frozen that is released gives all its changes to the next freeze: no change is ever in none.
 //   - Changes are written in the order of table keys: operator, key group, state, then what the state is keyed

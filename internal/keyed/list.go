@@ -1,36 +1,31 @@
 package keyed
 
 import (
-	"bytes"
 	"encoding/binary"
-
-	"github.com/aquifer-stream/aquifer/internal/base"
-	"github.com/aquifer-stream/aquifer/internal/record"
+	"slices"
 )
 
 // List is a list for each key: a map from sequences to chunks of a few kilobytes. What is appended goes to the
 // newest chunk if that is in memory, or else begins another: nothing has to be read for that.
 type List[V any] struct {
-	chunks *Map[uint64, chunk[V]]
+	chunks *Map[uint64, chunk]
+	space  chunkSpace
 	rows   encoding[V]
 	decode decoder[V] // of the present schema
-	tails  []tail     // by the store's slots
+	older  []olderRows[V]
+	tails  []tail // by the store's slots
 	// one and row are the row at hand, and what it is encoded to: a row that is passed on by address would be
 	// garbage.
 	one V
 	row []byte
-	// spare are rows to decode into.
-	spare []*V
+	// spare are those that read nothing at the moment.
+	spare []*reading[V]
 }
 
-// chunk is a part of a list. A snapshot may share its bytes: they are appended to and never changed.
-type chunk[V any] struct {
-	rows  uint32
-	timed bool   // whether each row begins with when it expires, in eight bytes
-	until int64  // when the last one does, or zero
-	bytes []byte // for each row its length and itself
-	// older reads rows of an earlier schema; nil for those of the present one.
-	older decoder[V]
+// olderRows are the rows of an earlier schema.
+type olderRows[V any] struct {
+	schema string
+	decode decoder[V]
 }
 
 // tail is the newest chunk of a list, if its key began it in this slot. It may have been evicted since, and read again. Not
@@ -53,50 +48,49 @@ func NewList[V any](r Registry, name string) (*List[V], error) {
 }
 
 // newList returns a list that is not in the store yet.
-func newList[V any](r Registry, name string, until func(*chunk[V]) *int64) (*List[V], error) {
-	rows, err := newEncoding[V](name)
-	if err != nil {
+func newList[V any](r Registry, name string, until func(*chunk) *int64) (*List[V], error) {
+	l := &List[V]{}
+	var err error
+	if l.rows, err = newEncoding[V](name); err != nil {
 		return nil, err
 	}
-	values, err := versionsOf(encoding[chunk[V]]{rows.schema, appendChunk[V], rows.chunksFor, until})
-	if err != nil {
+	if l.decode, err = l.rows.decoderFor(l.rows.schema, false); err != nil {
 		return nil, err
 	}
-	l := &List[V]{rows: rows}
-	if l.decode, err = rows.decoderFor(rows.schema, false); err != nil {
+	values, err := versionsOf(encoding[chunk]{l.rows.schema, l.space.appendTo, l.chunksFor, until})
+	if err != nil {
 		return nil, err
 	}
 	if l.chunks, err = newMap[uint64](r, name, "list", values); err != nil {
 		return nil, err
 	}
 	l.chunks.onVacate = l.forgetTail
-	// The rows of a chunk are weighed one by one; a chunk that has changed is half full, on average.
-	l.chunks.heft, l.chunks.grain = record.Heft{}, l.chunks.grain+chunkBytes/2
-	l.chunks.weigh = func(c *chunk[V]) int64 { return int64(cap(c.bytes)) }
+	l.chunks.outside, l.space.clock, l.space.pending = &l.space, l.chunks.clock, l.chunks.pending
+	// A chunk that has changed is half full, on average.
+	l.chunks.grain += chunkBytes / 2
 	return l, nil
 }
 
-func appendChunk[V any](dst []byte, c *chunk[V]) []byte {
-	return append(binary.AppendUvarint(dst, uint64(c.rows)), c.bytes...)
+// chunksFor returns the decoder for chunks whose rows have a schema.
+func (l *List[V]) chunksFor(schema string, expires bool) (decoder[chunk], error) {
+	older, err := l.numberOf(schema)
+	return func(src []byte, c *chunk) error { return l.space.set(c, src, expires, older) }, err
 }
 
-// chunksFor returns the decoder for chunks whose rows have a schema.
-func (e encoding[V]) chunksFor(schema string, expires bool) (decoder[chunk[V]], error) {
-	var older decoder[V]
-	if schema != e.schema {
-		var err error
-		if older, err = e.decoderFor(schema, false); err != nil {
-			return nil, err
-		}
+// numberOf is what chunk.older is for a schema.
+func (l *List[V]) numberOf(schema string) (uint16, error) {
+	if schema == l.rows.schema {
+		return 0, nil
 	}
-	return func(src []byte, c *chunk[V]) error {
-		rows, n := binary.Uvarint(src)
-		if n <= 0 || rows > uint64(len(src)) {
-			return base.Errorf(base.Corrupt, "a part of a list with %d bytes does not say how many rows it has", len(src))
+	n := slices.IndexFunc(l.older, func(o olderRows[V]) bool { return o.schema == schema })
+	if n < 0 {
+		decode, err := l.rows.decoderFor(schema, false)
+		if err != nil {
+			return 0, err
 		}
-		*c = chunk[V]{rows: uint32(rows), timed: expires, bytes: bytes.Clone(src[n:]), older: older}
-		return nil
-	}, nil
+		n, l.older = len(l.older), append(l.older, olderRows[V]{schema, decode})
+	}
+	return uint16(n + 1), nil
 }
 
 // Append puts a row at the end of the slot's list. Nothing is read for that.
@@ -110,17 +104,17 @@ func (l *List[V]) append(s Slot, v *V, until int64) {
 }
 
 // put puts a row at the end of a chunk.
-func (l *List[V]) put(c *chunk[V], v *V, until int64) {
-	before := cap(c.bytes)
+func (l *List[V]) put(c *chunk, v *V, until int64) {
 	l.row = l.row[:0]
 	if until != 0 {
 		l.row = binary.BigEndian.AppendUint64(l.row, uint64(until))
 		c.timed, c.until = true, max(c.until, until)
 	}
 	l.row = l.rows.encode(l.row, v)
-	c.bytes = append(binary.AppendUvarint(c.bytes, uint64(len(l.row))), l.row...)
+	into := l.space.grow(c, int(c.size)+binary.MaxVarintLen32+len(l.row))
+	into = append(binary.AppendUvarint(into, uint64(len(l.row))), l.row...)
+	c.size = uint32(len(into))
 	c.rows++
-	l.chunks.column.bytes += int64(cap(c.bytes) - before)
 }
 
 // last is the entry of the chunk that the next row goes to.
@@ -131,7 +125,7 @@ func (l *List[V]) last(s Slot) Slot {
 	}
 	m, t := l.chunks, &l.tails[s]
 	if t.sequence != 0 && *m.dir.key(t.entry) == (mapEntry[uint64]{s, t.sequence}) && m.column.has(t.entry) {
-		if c := &m.at(t.entry).vals[t.entry&pageMask]; len(c.bytes) < chunkBytes {
+		if c := &m.at(t.entry).vals[t.entry&pageMask]; c.size < chunkBytes {
 			m.use(t.entry)
 			return t.entry
 		}
@@ -156,7 +150,7 @@ func (l *List[V]) Len(s Slot) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = p.each(func(_ uint64, c *chunk[V]) error { n += int(c.rows); return nil })
+	err = p.each(func(c *piece) error { n += int(c.rows); return nil })
 	return n, err
 }
 

@@ -200,6 +200,39 @@ func TestRowsAreVisitedWithinAVisit(t *testing.T) {
 	}
 }
 
+func TestAListThatIsReadIsAsOfTheCallWhateverBecomesOfItsRows(t *testing.T) {
+	for name, rows := range map[string]int64{"short": 30, "long": 3000} {
+		n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
+		slot, other := n.slot(t, "a"), n.slot(t, "b")
+		for i := range rows {
+			n.list.Append(slot, &i)
+		}
+		replace := func() { // by other rows, in the same memory
+			must(t, n.list.Clear(slot))
+			for range rows {
+				seven := int64(7)
+				n.list.Append(other, &seven)
+			}
+		}
+		yielded, err := n.list.All(slot)
+		must(t, err)
+		visited := int64(0)
+		must(t, n.list.Each(slot, func(v *int64) bool {
+			if visited == 1 {
+				replace()
+			}
+			if *v != visited {
+				t.Fatalf("%s: row %d is %d", name, visited, *v)
+			}
+			visited++
+			return true
+		}))
+		if got := slices.Collect(yielded); visited != rows || int64(len(got)) != rows || got[rows-1] != rows-1 {
+			t.Errorf("%s: %d rows were visited and %d yielded, want %d", name, visited, len(got), rows)
+		}
+	}
+}
+
 func TestADamagedListIsNotVisited(t *testing.T) {
 	n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
 	seven := int64(7)

@@ -1,6 +1,7 @@
 package keyed
 
 import (
+	"bytes"
 	"encoding/binary"
 	"iter"
 
@@ -17,8 +18,12 @@ func (l *List[V]) All(s Slot) (iter.Seq[V], error) {
 		p, err := l.pieces(s)
 		return p.rows(nil, always), err
 	}
+	c.bytes = bytes.Clone(c.bytes)
 	return func(yield func(V) bool) {
-		if err := l.walk(&c, always, func(v *V) bool { return yield(*v) }); err != nil && err != errEnough {
+		r := l.borrow()
+		defer l.giveBack(r)
+		err := l.walk(r, &c, always, func(v *V) bool { return yield(*v) })
+		if err != nil && err != errEnough {
 			l.chunks.core.fail(s, err)
 		}
 	}, nil
@@ -28,14 +33,14 @@ func (l *List[V]) All(s Slot) (iter.Seq[V], error) {
 // list of one chunk.
 func (l *List[V]) Each(s Slot, visit func(*V) bool) error {
 	c, ok := l.small(s)
-	if ok {
-		return unlessEnough(l.walk(&c, always, visit))
+	if !ok {
+		return l.eachRow(s, nil, always, visit)
 	}
-	p, err := l.pieces(s)
-	if err != nil {
-		return err
-	}
-	return unlessEnough(p.visit(nil, always, visit))
+	r := l.borrow()
+	defer l.giveBack(r)
+	r.bytes = append(r.bytes[:0], c.bytes...)
+	c.bytes = r.bytes
+	return unlessEnough(l.walk(r, &c, always, visit))
 }
 
 // always says of rows without a time-to-live that they are not over.
@@ -48,27 +53,27 @@ func unlessEnough(err error) error {
 	return err
 }
 
-// small returns the rows of a list that is no more than one chunk, and in memory; most lists are. ok is false for others.
-func (l *List[V]) small(s Slot) (c chunk[V], ok bool) {
+// small returns the rows of a list that is no more than one chunk, and in memory; most lists are. Its bytes are valid
+// until the list is used again. ok is false for others.
+func (l *List[V]) small(s Slot) (c piece, ok bool) {
 	m := l.chunks
 	if o := m.owner(s); o.knows != whole || o.kept > 1 {
 		return c, false
 	}
 	if head := m.first(s); head != 0 && m.column.has(head-1) {
-		c = *m.valueOf(head - 1)
+		c.chunk = *m.valueOf(head - 1)
+		c.bytes = l.space.bytesOf(&c.chunk)
 	}
 	return c, true
 }
 
-// walk visits the rows of a chunk that are live, until visit wants no more: then it fails with errEnough. Rows are for
+// walk visits the rows of a piece that are live, until visit wants no more: then it fails with errEnough. Rows are for
 // the call only.
-func (l *List[V]) walk(c *chunk[V], live func(until int64) bool, visit func(v *V) bool) error {
-	decode := c.older
-	if decode == nil {
-		decode = l.decode
+func (l *List[V]) walk(r *reading[V], c *piece, live func(until int64) bool, visit func(v *V) bool) error {
+	decode := l.decode
+	if c.older != 0 {
+		decode = l.older[c.older-1].decode
 	}
-	v := l.borrow()
-	defer l.giveBack(v)
 	var zero V
 	rest := c.bytes
 	for range c.rows {
@@ -80,36 +85,48 @@ func (l *List[V]) walk(c *chunk[V], live func(until int64) bool, visit func(v *V
 		if rest = next; !live(until) {
 			continue
 		}
-		*v = zero
-		if err := decode(row, v); err != nil {
+		r.row = zero
+		if err := decode(row, &r.row); err != nil {
 			return err
 		}
-		if !visit(v) {
+		if !visit(&r.row) {
 			return errEnough
 		}
 	}
 	return nil
 }
 
-// borrow returns a row to decode into. It is passed on by address, so each would be garbage; and there is one for each
-// walk that is under way, since others may begin while one waits.
-func (l *List[V]) borrow() *V {
-	if n := len(l.spare); n > 0 {
-		v := l.spare[n-1]
-		l.spare = l.spare[:n-1]
-		return v
-	}
-	return new(V)
+// reading is what a list is read with: a row to decode into, which would be garbage each since it is passed on by address,
+// and a copy of the bytes that rows are decoded from. There is one for each that is under way, since others may begin
+// while one waits.
+type reading[V any] struct {
+	row   V
+	bytes []byte
 }
 
-func (l *List[V]) giveBack(v *V) {
+func (l *List[V]) borrow() *reading[V] {
+	if n := len(l.spare); n > 0 {
+		r := l.spare[n-1]
+		l.spare = l.spare[:n-1]
+		return r
+	}
+	return &reading[V]{}
+}
+
+// mostSpare is how large a buffer is kept for the next list that is read.
+const mostSpare = 16 << 10
+
+func (l *List[V]) giveBack(r *reading[V]) {
 	var zero V
-	*v = zero
-	l.spare = append(l.spare, v)
+	r.row = zero
+	if cap(r.bytes) > mostSpare {
+		r.bytes = nil
+	}
+	l.spare = append(l.spare, r)
 }
 
 // row takes the first row off what is left of a chunk.
-func (c *chunk[V]) row(rest []byte) (row []byte, until int64, next []byte, ok bool) {
+func (c *chunk) row(rest []byte) (row []byte, until int64, next []byte, ok bool) {
 	size, n := binary.Uvarint(rest)
 	if n <= 0 || size > uint64(len(rest)-n) {
 		return nil, 0, nil, false

@@ -147,6 +147,17 @@ func (f *frozenPages[V]) forget() {
 	clear(f.pages)
 	c.list = f.pages[:0]
 	c.frozen = slices.DeleteFunc(c.frozen, func(o *frozenPages[V]) bool { return o == f })
+	if c.outside != nil {
+		c.outside.forgotten()
+	}
+}
+
+// pending is the first epoch of which there is a snapshot that may still be read, if there is one.
+func (c *column[V]) pending() (epoch uint64, any bool) {
+	if len(c.frozen) == 0 {
+		return 0, false
+	}
+	return c.frozen[0].epoch, true
 }
 
 // release marks the changes as changes of the epoch that is running now.

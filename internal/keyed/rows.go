@@ -7,18 +7,19 @@ import (
 	"slices"
 )
 
-// piece is a chunk of a list with its place in it, as of some time: chunks are appended to and never changed.
-type piece[V any] struct {
+// piece is a chunk of a list as of some time, with its place in it.
+type piece struct {
+	chunk
 	sequence uint64
-	chunk    chunk[V]
-	gone     bool // cleared, which the tables below may not know yet
+	bytes    []byte // its rows
+	gone     bool   // cleared, which the tables below may not know yet
 }
 
 // pieces is a list as of some time: what memory had of it, and how to read the rest if it is large.
 type pieces[V any] struct {
 	list   *List[V]
-	known  []piece[V] // in their order
-	walk   walk[uint64, chunk[V]]
+	known  []piece // in their order; their bytes are valid until the list is used again, unless they are held
+	walk   walk[uint64, chunk]
 	newest uint64 // the greatest sequence of that time
 }
 
@@ -31,20 +32,35 @@ func (l *List[V]) pieces(s Slot) (p pieces[V], err error) {
 		return p, err
 	}
 	for _, e := range p.walk.known {
-		p.known = append(p.known, piece[V]{m.dir.key(e).key, *m.valueOf(e), !m.column.has(e)})
+		c := m.valueOf(e)
+		p.known = append(p.known, piece{*c, m.dir.key(e).key, l.space.bytesOf(c), !m.column.has(e)})
 	}
-	slices.SortFunc(p.known, func(a, b piece[V]) int { return cmp.Compare(a.sequence, b.sequence) })
+	slices.SortFunc(p.known, func(a, b piece) int { return cmp.Compare(a.sequence, b.sequence) })
 	p.newest = m.core.newest()
 	return p, nil
 }
 
-// each visits the chunks in their order, until visit fails.
-func (p *pieces[V]) each(visit func(sequence uint64, c *chunk[V]) error) error {
+// hold copies what memory has of the list to a buffer: it stays there whatever becomes of the list.
+func (p *pieces[V]) hold(buffer []byte) []byte {
+	size := 0
+	for i := range p.known {
+		size += len(p.known[i].bytes)
+	}
+	buffer = slices.Grow(buffer[:0], size)
+	for i := range p.known {
+		buffer = append(buffer, p.known[i].bytes...)
+		p.known[i].bytes = buffer[len(buffer)-len(p.known[i].bytes):]
+	}
+	return buffer
+}
+
+// each visits the pieces in their order, until visit fails.
+func (p *pieces[V]) each(visit func(*piece) error) error {
 	known := p.known
 	upTo := func(sequence uint64) (err error) {
 		for err == nil && len(known) > 0 && known[0].sequence <= sequence {
-			if next := known[0]; !next.gone {
-				err = visit(next.sequence, &next.chunk)
+			if !known[0].gone {
+				err = visit(&known[0])
 			}
 			known = known[1:]
 		}
@@ -58,11 +74,13 @@ func (p *pieces[V]) each(visit func(sequence uint64, c *chunk[V]) error) error {
 		if err := upTo(sequence); err != nil {
 			return err
 		}
-		var c chunk[V]
-		if err := p.list.chunks.values.decode(value, &c); err != nil {
+		read := piece{sequence: sequence}
+		if err := p.list.chunks.values.decode(value, &read.chunk); err != nil {
 			return err
 		}
-		return visit(sequence, &c)
+		defer p.list.space.giveUp(&read.chunk, true)
+		read.bytes = p.list.space.bytesOf(&read.chunk)
+		return visit(&read)
 	})
 	if err != nil {
 		return err
@@ -71,7 +89,7 @@ func (p *pieces[V]) each(visit func(sequence uint64, c *chunk[V]) error) error {
 }
 
 func (p *pieces[V]) find(sequence uint64) (at int, found bool) {
-	return slices.BinarySearchFunc(p.known, sequence, func(k piece[V], sequence uint64) int {
+	return slices.BinarySearchFunc(p.known, sequence, func(k piece, sequence uint64) int {
 		return cmp.Compare(k.sequence, sequence)
 	})
 }
@@ -99,11 +117,14 @@ func (p *pieces[V]) below(visit func(sequence uint64, value []byte) error) error
 	}
 }
 
-// rows yields the rows of a list that are live. met, unless nil, is told of chunks before their rows are yielded. An
+// rows yields the rows of a list that are live. met, unless nil, is told of pieces before their rows are yielded. An
 // error ends it, and is kept for Failure.
-func (p pieces[V]) rows(met func(sequence uint64, c *chunk[V]) error, live func(until int64) bool) iter.Seq[V] {
+func (p pieces[V]) rows(met func(*piece) error, live func(until int64) bool) iter.Seq[V] {
+	p.hold(nil)
 	return func(yield func(V) bool) {
-		err := p.visit(met, live, func(v *V) bool { return yield(*v) })
+		r := p.list.borrow()
+		defer p.list.giveBack(r)
+		err := p.visit(r, met, live, func(v *V) bool { return yield(*v) })
 		if err != nil && err != errEnough {
 			p.list.chunks.core.fail(p.walk.s, err)
 		}
@@ -112,14 +133,28 @@ func (p pieces[V]) rows(met func(sequence uint64, c *chunk[V]) error, live func(
 
 // visit visits the rows of a list that are live, until it fails with errEnough.
 func (p *pieces[V]) visit(
-	met func(sequence uint64, c *chunk[V]) error, live func(until int64) bool, visit func(*V) bool,
+	r *reading[V], met func(*piece) error, live func(until int64) bool, visit func(*V) bool,
 ) error {
-	return p.each(func(sequence uint64, c *chunk[V]) error {
+	return p.each(func(c *piece) error {
 		if met != nil {
-			if err := met(sequence, c); err != nil {
+			if err := met(c); err != nil {
 				return err
 			}
 		}
-		return p.list.walk(c, live, visit)
+		return p.list.walk(r, c, live, visit)
 	})
+}
+
+// eachRow visits the slot's rows that are live, until visit wants no more.
+func (l *List[V]) eachRow(
+	s Slot, met func(*piece) error, live func(until int64) bool, visit func(*V) bool,
+) error {
+	p, err := l.pieces(s)
+	if err != nil {
+		return err
+	}
+	r := l.borrow()
+	defer l.giveBack(r)
+	r.bytes = p.hold(r.bytes)
+	return unlessEnough(p.visit(r, met, live, visit))
 }

@@ -5,12 +5,12 @@ import "iter"
 // TimedList is a List whose rows expire, one by one. One that has is as if it were not there.
 type TimedList[V any] struct {
 	*List[V]
-	*timedChunks[V]
+	*timedChunks
 }
 
 // timedChunks are the chunks of lists whose rows expire: each does with its last row.
-type timedChunks[V any] struct {
-	*Map[uint64, chunk[V]]
+type timedChunks struct {
+	*Map[uint64, chunk]
 	lifetime
 }
 
@@ -20,11 +20,11 @@ func NewTimedList[V any](r Registry, name string, ttl TTL) (*TimedList[V], error
 	if err != nil {
 		return nil, err
 	}
-	l, err := newList(r, name, func(c *chunk[V]) *int64 { return &c.until })
+	l, err := newList[V](r, name, func(c *chunk) *int64 { return &c.until })
 	if err != nil {
 		return nil, err
 	}
-	t := &TimedList[V]{l, &timedChunks[V]{l.chunks, life}}
+	t := &TimedList[V]{l, &timedChunks{l.chunks, life}}
 	return t, l.chunks.core.add(t.timedChunks)
 }
 
@@ -40,18 +40,14 @@ func (l *TimedList[V]) All(s Slot) (iter.Seq[V], error) {
 
 // Each is that of List.
 func (l *TimedList[V]) Each(s Slot, visit func(*V) bool) error {
-	p, err := l.pieces(s)
-	if err != nil {
-		return err
-	}
-	return unlessEnough(p.visit(l.met(s), l.live, visit))
+	return l.eachRow(s, l.met(s), l.live, visit)
 }
 
 // met lets the rows of a chunk that is read live on, if they do so when they are read.
-func (l *TimedList[V]) met(s Slot) func(sequence uint64, c *chunk[V]) error {
-	return func(sequence uint64, c *chunk[V]) error {
+func (l *TimedList[V]) met(s Slot) func(*piece) error {
+	return func(c *piece) error {
 		if until, changed := l.read(c.first(l.over)); changed && !l.over(c.until) {
-			return l.extend(s, sequence, until)
+			return l.extend(s, c.sequence, until)
 		}
 		return nil
 	}
@@ -60,7 +56,7 @@ func (l *TimedList[V]) met(s Slot) func(sequence uint64, c *chunk[V]) error {
 func (l *TimedList[V]) live(until int64) bool { return !l.over(until) }
 
 // first is when the first of the rows that are not over expires; zero if that is for rows without a time-to-live.
-func (c *chunk[V]) first(over func(until int64) bool) (first int64) {
+func (c *piece) first(over func(until int64) bool) (first int64) {
 	for rest := c.bytes; len(rest) > 0; {
 		_, until, next, ok := c.row(rest)
 		if !ok {
@@ -80,8 +76,12 @@ func (l *TimedList[V]) extend(s Slot, sequence uint64, until int64) error {
 	if !ok {
 		return err
 	}
+	r := l.borrow()
+	defer l.giveBack(r)
+	c := piece{chunk: *l.chunks.valueOf(e), sequence: sequence}
+	c.bytes = l.space.bytesOf(&c.chunk)
 	var rows []V
-	err = l.walk(l.chunks.valueOf(e), l.live, func(v *V) bool { rows = append(rows, *v); return true })
+	err = l.walk(r, &c, l.live, func(v *V) bool { rows = append(rows, *v); return true })
 	if err == nil && len(rows) > 0 {
 		l.renew(e, rows, until)
 	}
@@ -91,8 +91,8 @@ func (l *TimedList[V]) extend(s Slot, sequence uint64, until int64) error {
 // renew writes a chunk again, with rows that expire all at once.
 func (l *TimedList[V]) renew(e Slot, rows []V, until int64) {
 	c := l.chunks.ref(e)
-	l.chunks.column.bytes -= int64(cap(c.bytes))
-	*c = chunk[V]{}
+	l.space.giveUp(c, false)
+	*c = chunk{}
 	for i := range rows {
 		l.put(c, &rows[i], until)
 	}
@@ -100,19 +100,15 @@ func (l *TimedList[V]) renew(e Slot, rows []V, until int64) {
 
 // Len is the number of rows in the slot's list.
 func (l *TimedList[V]) Len(s Slot) (n int, err error) {
-	p, err := l.pieces(s)
-	if err != nil {
-		return 0, err
-	}
-	err = p.visit(nil, l.live, func(*V) bool { n++; return true })
+	err = l.eachRow(s, nil, l.live, func(*V) bool { n++; return true })
 	return n, err
 }
 
 // Clear empties the slot's list.
 func (l *TimedList[V]) Clear(s Slot) error { return l.chunks.Clear(s) }
 
-func (c *timedChunks[V]) sweep() {
-	lookOver(&c.column, &c.hand, func(e Slot, v *chunk[V]) {
+func (c *timedChunks) sweep() {
+	lookOver(&c.column, &c.hand, func(e Slot, v *chunk) {
 		if s := c.dir.key(e).owner; c.over(v.until) && !c.core.keys.busy(s) {
 			c.expel(s, e)
 		}
@@ -120,8 +116,8 @@ func (c *timedChunks[V]) sweep() {
 }
 
 // check ends chunks, those of which nothing is known after they have been read, all at once.
-func (c *timedChunks[V]) check(found []suspect) error {
-	return c.Map.check(found, func(s, e Slot, v *chunk[V]) {
+func (c *timedChunks) check(found []suspect) error {
+	return c.Map.check(found, func(s, e Slot, v *chunk) {
 		if c.over(v.until) || trustStale {
 			c.expel(s, e)
 		}

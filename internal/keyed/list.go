@@ -16,8 +16,11 @@ type List[V any] struct {
 	tails  []tail // by the store's slots
 	// one and row are the row at hand, and what it is encoded to: a row that is passed on by address would be
 	// garbage.
-	one V
-	row []byte
+	one  V
+	row  []byte
+	near []Slot // the entries that are being touched
+	// touched keeps the compiler from leaving out loads whose values nobody needs.
+	touched uint64
 	// spare are those that read nothing at the moment.
 	spare []*reading[V]
 }
@@ -64,7 +67,7 @@ func newList[V any](r Registry, name string, until func(*chunk) *int64) (*List[V
 	if l.chunks, err = newMap[uint64](r, name, "list", values); err != nil {
 		return nil, err
 	}
-	l.chunks.onVacate = l.forgetTail
+	l.chunks.onVacate, l.chunks.onTouch = l.forgetTail, l.touch
 	l.chunks.outside, l.space.clock, l.space.pending = &l.space, l.chunks.clock, l.chunks.pending
 	// A chunk that has changed is half full, on average.
 	l.chunks.grain += chunkBytes / 2
@@ -156,3 +159,27 @@ func (l *List[V]) Len(s Slot) (n int, err error) {
 
 // Clear empties the slot's list.
 func (l *List[V]) Clear(s Slot) error { return l.chunks.Clear(s) }
+
+// touch reads from the newest chunks of many slots, one step of the way to all of them after the other: a step of one does
+// not wait for the step before of another.
+func (l *List[V]) touch(slots []Slot) {
+	l.near = l.near[:0]
+	m, sum := l.chunks, uint64(0)
+	for _, s := range slots {
+		if int(s) < len(l.tails) && l.tails[s].sequence != 0 {
+			sum += uint64(m.owners[s].kept)
+			l.near = append(l.near, l.tails[s].entry)
+		}
+	}
+	for _, e := range l.near {
+		p := m.column.at(e)
+		sum += m.dir.key(e).key + p.present[0] + uint64(p.vals[e&pageMask].size)
+	}
+	for _, e := range l.near {
+		if c := &m.column.at(e).vals[e&pageMask]; c.block.class != 0 {
+			b := l.space.bytes(c.block)
+			sum += uint64(b[0]) + uint64(b[min(int(c.size), len(b)-1)])
+		}
+	}
+	l.touched += sum
+}

@@ -269,3 +269,27 @@ func TestAppendingAllocatesLittle(t *testing.T) {
 		t.Errorf("%v allocations for a row", allocs)
 	}
 }
+
+func TestListsOfManySlotsAreTouchedWhateverTheyHave(t *testing.T) {
+	n := newNumbers(t, 100_000, &shelf{m: map[string]string{}}, 0)
+	slots := []Slot{n.slot(t, "none"), n.slot(t, "short"), n.slot(t, "long"), n.slot(t, "cleared")}
+	n.appendTo(t, "short", 1)
+	n.appendTo(t, "long", 100_000) // of which most is evicted
+	n.appendTo(t, "cleared", 10)
+	must(t, n.list.Clear(slots[3]))
+	n.store.Touch(slots)
+	if n.list.touched == 0 {
+		t.Error("nothing was read")
+	}
+	if allocs := testing.AllocsPerRun(100, func() { n.store.Touch(slots) }); allocs > 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+	for i, want := range []int{0, 1, 100_000, 0} {
+		if got, err := n.list.Len(slots[i]); got != want || err != nil {
+			t.Errorf("list %d has %d rows, want %d, %v", i, got, want, err)
+		}
+	}
+	n.checkpoint(t)
+	n = newNumbers(t, 100_000, n.below, 1)
+	n.store.Touch([]Slot{n.slot(t, "long")})
+}

@@ -22,6 +22,7 @@ type Map[MK comparable, V any] struct {
 	linked   []bool
 	vain     []Slot       // entries that were looked for in vain, the latest last
 	onVacate func(s Slot) // nil for nothing
+	onTouch  func([]Slot) // nil for nothing
 	one      reads
 }
 
@@ -344,6 +345,13 @@ func (m *Map[MK, V]) inMemory(s Slot) iter.Seq[Slot] {
 			}
 			e = next
 		}
+	}
+}
+
+// Touch reads from what many slots have of a list, so that the waits for memory overlap.
+func (m *Map[MK, V]) Touch(slots []Slot) {
+	if m.onTouch != nil {
+		m.onTouch(slots)
 	}
 }
 

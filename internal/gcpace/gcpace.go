@@ -32,8 +32,8 @@ func percent(live, scan, garbage uint64) int {
 	return int(max(garbage, scan) * 100 / max(smallest, live))
 }
 
-// A collection marks each object, and many small ones take it long although there is nothing in them to scan: lists of a
-// few rows do. Where collections take more than dear of the processors they become fewer, and more again below cheap.
+// A collection marks each object, and many small ones take it long although there is nothing in them to scan: the strings
+// of values do. Where collections take more than dear of the processors they become fewer, and more again below cheap.
 const dear, cheap = 0.08, 0.04
 
 // worth is the garbage in bytes that is worth waiting for when so much was until now and collections took a share of the

@@ -20,15 +20,14 @@ type arena struct {
 
 // block is a place in an arena. The zero block has no room.
 type block struct {
-	at    uint32 // the place of its slab, and where it begins in there, in units
+	slab  uint32 // its place among all
+	at    uint16 // where it begins in there, in units
 	class uint8  // zero for the zero block
 }
 
 const (
-	unitBits = 4 // blocks begin at multiples of 16 bytes
-	slabBits = 15
-	slabSize = 1 << slabBits
-	atBits   = slabBits - unitBits // of block.at, those of where it begins
+	unit     = 16 // the bytes that sizes of blocks are multiples of
+	slabSize = 32 << 10
 )
 
 // sizes are those of blocks by their class.
@@ -68,15 +67,13 @@ func classFor(bytes int) uint8 {
 func (a *arena) take(bytes int) block {
 	c := classFor(max(1, bytes))
 	if c == single {
-		s := a.begin(c, (bytes+sizes[classes-1]-1)/sizes[classes-1]*sizes[classes-1])
-		s.size = len(s.bytes)
-		return a.give(s)
+		most := sizes[classes-1]
+		bytes = (bytes + most - 1) / most * most
+		return a.give(a.begin(c, bytes, bytes))
 	}
 	if a.roomy[c] == nil {
 		few := min(slabSize, max(1<<10, sizes[c], int(a.total/8))) // an arena with little in it has small slabs
-		s := a.begin(c, few/sizes[c]*sizes[c])
-		s.size = sizes[c]
-		a.enlist(s)
+		a.enlist(a.begin(c, sizes[c], few/sizes[c]*sizes[c]))
 	}
 	s := a.roomy[c]
 	b := a.give(s)
@@ -97,14 +94,14 @@ func (a *arena) give(s *slabOf) block {
 	}
 	s.live++
 	a.used += int64(s.size)
-	return block{s.place<<atBits | uint32(n*s.size)>>unitBits, s.class}
+	return block{s.place, uint16(n * s.size / unit), s.class}
 }
 
 func (s *slabOf) hasRoom() bool { return s.free != 0 || (s.fresh+1)*s.size <= len(s.bytes) }
 
-// begin makes a slab.
-func (a *arena) begin(class uint8, bytes int) *slabOf {
-	s := &slabOf{bytes: make([]byte, bytes), class: class}
+// begin makes a slab of blocks of a size.
+func (a *arena) begin(class uint8, size, bytes int) *slabOf {
+	s := &slabOf{bytes: make([]byte, bytes), class: class, size: size}
 	a.total += int64(bytes)
 	if n := len(a.vacant); n > 0 {
 		s.place, a.vacant = a.vacant[n-1], a.vacant[:n-1]
@@ -129,7 +126,7 @@ func (a *arena) end(s *slabOf) {
 }
 
 func (a *arena) slab(b block) (s *slabOf, offset int) {
-	return (*a.slabs.Load())[b.at>>atBits], int(b.at&(1<<atBits-1)) << unitBits
+	return (*a.slabs.Load())[b.slab], int(b.at) * unit
 }
 
 // bytes are those of a block, all that it has room for.

@@ -55,7 +55,7 @@ func (s *chunkSpace) grow(c *chunk, bytes int) []byte {
 
 // giveUp takes the block of a chunk back, at once if the chunk has been written or no snapshot can have it.
 func (s *chunkSpace) giveUp(c *chunk, written bool) {
-	if !written && c.since != uint32(s.clock.now) && !reuseEarly {
+	if c.block.class != 0 && !written && c.since != uint32(s.clock.now) && !reuseEarly {
 		if _, any := s.pending(); any {
 			s.late = append(s.late, lateBlock{c.block, s.clock.now})
 			c.block = block{}

@@ -34,9 +34,10 @@ func TestASnapshotKeepsWhatItIsToReadUntilItIsForgotten(t *testing.T) {
 	if n.list.space.used != used {
 		t.Errorf("%d bytes of %d that a snapshot is to read", n.list.space.used, used)
 	}
+	late := len(n.list.space.late)
 	n.appendTo(t, "b", 10_000)
 	must(t, n.list.Clear(n.slot(t, "b")))
-	if n.list.space.used != used {
+	if n.list.space.used != used || len(n.list.space.late) != late {
 		t.Errorf("%d bytes, want %d: what came after the freeze is given back at once", n.list.space.used, used)
 	}
 	must(t, first.WriteTo(second))

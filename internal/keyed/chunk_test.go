@@ -25,6 +25,17 @@ func TestTheMemoryOfRowsIsGivenToOthersAtOnce(t *testing.T) {
 	}
 }
 
+func TestTheChunksOfALongListFillTheirBlocks(t *testing.T) {
+	n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
+	n.appendTo(t, "a", 100_000)
+	p, err := n.list.pieces(n.slot(t, "a"))
+	must(t, err)
+	size := int64(len(p.hold(nil)))
+	if space := &n.list.space; space.used > size/10*11 || space.total > size/10*12 {
+		t.Errorf("%d bytes of rows take blocks of %d in slabs of %d", size, space.used, space.total)
+	}
+}
+
 func TestASnapshotKeepsWhatItIsToReadUntilItIsForgotten(t *testing.T) {
 	n := newNumbers(t, 0, &shelf{m: map[string]string{}}, 0)
 	n.appendTo(t, "a", 10_000)

@@ -38,8 +38,9 @@ type tail struct {
 	sequence uint64
 }
 
-// chunkBytes is from what size on a chunk is full.
-const chunkBytes = 4 << 10
+// chunkBytes is from what size on a chunk is full: with one more row, unless that is long, it still has room in a block of
+// 4,096 bytes.
+const chunkBytes = 4<<10 - 256
 
 // NewList adds lists to a store.
 func NewList[V any](r Registry, name string) (*List[V], error) {

@@ -29,9 +29,6 @@ type change struct {
 }
 
 func (c *changes) reset(arena []byte) {
-	for _, g := range c.groups {
-		c.numbers[g.end] = 0
-	}
 	c.arena, c.prefix, c.entries = arena, len(arena), c.entries[:0]
 	c.groups, c.sizes, c.group = c.groups[:0], c.sizes[:0], 0
 }
@@ -75,9 +72,8 @@ func put[V any](c *changes, key int, values *versions[V], v *V) {
 	c.add(key, value, v == nil)
 }
 
-// write sorts the batch and passes it on.
+// write passes on the batch, which is sorted.
 func (c *changes) write(w Writer) error {
-	c.sort()
 	key := append([]byte(nil), c.arena[:c.prefix]...)
 	if len(c.groups) == 0 {
 		return c.writeRun(w, key, c.entries)
@@ -114,8 +110,11 @@ func (c *changes) writeRun(w Writer, beginning []byte, run []change) error {
 
 func (c *changes) key(e change) []byte { return c.arena[e.key:e.value] }
 
-// sort puts the entries into the order of their keys.
+// sort puts the entries into the order of their keys, when all are there.
 func (c *changes) sort() {
+	for _, g := range c.groups {
+		c.numbers[g.end] = 0 // for the next batch
+	}
 	if n := len(c.entries); cap(c.spare) < n {
 		c.spare = make([]change, n)
 	}

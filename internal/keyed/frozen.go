@@ -8,7 +8,7 @@ import (
 )
 
 // Writer takes the changes of an epoch: ranges to delete first, then entries in ascending order of keys.
-// It must not keep the slices.
+// It must not keep the slices. Calls come one after the other, but not all from the same goroutine.
 type Writer interface {
 	Set(key, value []byte) error
 	Delete(key []byte) error
@@ -64,18 +64,22 @@ func (f *Frozen) Order(o *Frozen) int {
 
 // WriteTo writes the changes, sorted by table key. Done or Release must follow: what has been written cannot be
 // read from below yet.
-func (f *Frozen) WriteTo(w Writer) error {
+func (f *Frozen) WriteTo(w Writer) (err error) {
 	if err := f.writeRanges(w); err != nil {
 		return err
 	}
-	var batch changes
+	p := newPassing(w)
+	defer func() { err = p.end() }()
 	for part := range f.parts {
 		for _, s := range f.states {
-			batch.reset(f.core.prefix(batch.arena[:0], part, s.state()))
-			s.gather(part, &batch)
-			if err := batch.write(w); err != nil {
-				return err
+			batch := p.empty()
+			if batch == nil {
+				return nil // what went wrong comes at the end
 			}
+			batch.reset(f.core.prefix(batch.arena[:0], part, s.state()))
+			s.gather(part, batch)
+			batch.sort()
+			p.pass(batch)
 		}
 	}
 	return nil

@@ -11,6 +11,10 @@ import (
 type earlyPace struct {
 	expected func() time.Time // when the next barrier is due; zero for never
 
+	// barrier and passed are the last two times that were expected. When a barrier is sent the one after it is expected
+	// at once, but it has not come yet.
+	barrier, passed time.Time
+
 	mu     sync.Mutex
 	taken  time.Time     // when the last snapshot was
 	perMiB time.Duration // how long the last one took to be written
@@ -35,7 +39,10 @@ func (p *earlyPace) due(now time.Time, dirty int64) bool {
 		return false
 	}
 	barrier := p.expected()
-	if barrier.IsZero() || barrier.Sub(now).Abs() < imminent {
+	if !barrier.Equal(p.barrier) {
+		p.barrier, p.passed = barrier, p.barrier
+	}
+	if barrier.IsZero() || barrier.Sub(now).Abs() < imminent || p.passed.Sub(now).Abs() < imminent {
 		return false
 	}
 	p.mu.Lock()

@@ -76,6 +76,27 @@ func TestNothingIsWrittenEarlyWhenTheBarrierIsAboutToCome(t *testing.T) {
 	}
 }
 
+func TestABarrierThatHasBeenSentIsWaitedForAlthoughTheNextIsExpected(t *testing.T) {
+	begin := time.Unix(1000, 0)
+	barrier := begin.Add(time.Second)
+	p := newEarlyPace(func() time.Time { return barrier })
+	p.took(begin)
+	for _, c := range []struct {
+		barrier, now time.Duration
+		due          bool
+	}{
+		{time.Second, 950 * time.Millisecond, false},
+		{2 * time.Second, 1010 * time.Millisecond, false}, // the first has been sent
+		{2 * time.Second, 1090 * time.Millisecond, false},
+		{2 * time.Second, 1110 * time.Millisecond, true}, // it is held up
+	} {
+		barrier = begin.Add(c.barrier)
+		if got := p.due(begin.Add(c.now), 4*earlyBytes); got != c.due {
+			t.Errorf("%v after the last snapshot, with the barrier at %v: %v, want %v", c.now, c.barrier, got, c.due)
+		}
+	}
+}
+
 func TestNothingIsWrittenEarlyForAShortIntervalFewChangesOrNoBarrier(t *testing.T) {
 	begin := time.Unix(1000, 0)
 	if early, _, _ := anInterval(newEarlyPace(nil), begin, time.Second, 100e6, 100e6); early > 0 {

@@ -11,8 +11,9 @@ import (
 	"github.com/aquifer-stream/aquifer/internal/base"
 )
 
-// Format is the version of manifests and heads that this program writes, and the newest that it reads.
-const Format = 1
+// Format is the version of manifests and heads that this program writes, and the newest that it reads. In the first a
+// flight had an object of its own.
+const Format = 2
 
 // Manifest is a checkpoint: where its state lives and where its sources go on.
 type Manifest struct {
@@ -104,11 +105,23 @@ type Subtask struct {
 	Flight *Flight `json:"flight,omitempty"`
 }
 
-// Flight is an object with rows that had been sent and not been processed.
+// Flight are rows that had been sent and not been processed: a part of an object, which others have parts of, too.
 type Flight struct {
 	Table
+	// Offset and Length say which part, Check is its CRC-32C. A length of zero is all of the object.
+	Offset int64  `json:"offset,omitempty"`
+	Length int64  `json:"length,omitempty"`
+	Check  uint32 `json:"check,omitempty"`
 	// Inputs are those that they came by, as the object counts them.
 	Inputs []FlightInput `json:"inputs"`
+}
+
+// Part is where in the object the rows are, and their checksum.
+func (f *Flight) Part() (offset, length int64, crc uint32) {
+	if f.Length == 0 {
+		return 0, f.Bytes, f.CRC
+	}
+	return f.Offset, f.Length, f.Check
 }
 
 // FlightInput is an input of an operator that rows were on their way to.
@@ -169,7 +182,8 @@ func (m *Manifest) Overtaken() (bytes int64) {
 	for _, o := range m.Operators {
 		for _, s := range o.Subtasks {
 			if s.Flight != nil {
-				bytes += s.Flight.Bytes
+				_, length, _ := s.Flight.Part()
+				bytes += length
 			}
 		}
 	}

@@ -31,7 +31,9 @@ func sample() *Manifest {
 				Range: base.RangeOf(1, 2, 256), Watermark: 6, Tables: []Table{table("1"), table("3")}, Meta: []byte{0, 255},
 				Ahead:        []RangeWatermark{{base.RangeOf(1, 2, 256), 9}},
 				Committables: [][]byte{[]byte("c"), []byte("d")},
-				Flight:       &Flight{table("flight"), []FlightInput{{"source/0", "rows"}}},
+				Flight: &Flight{
+					Table: table("flight"), Offset: 10, Length: 20, Check: 7, Inputs: []FlightInput{{"source/0", "rows"}},
+				},
 			}},
 		}},
 	}
@@ -48,6 +50,23 @@ func TestAManifestComesBackAsItWas(t *testing.T) {
 	}
 	if n := len(got.Tables()); n != 4 {
 		t.Errorf("%d different tables, want 3", n)
+	}
+}
+
+func TestAFlightWithoutALengthIsAllOfItsObject(t *testing.T) {
+	whole := Flight{Table: Table{"a", 5, 9}}
+	part := Flight{Table: Table{"b", 50, 9}, Offset: 10, Length: 20, Check: 7}
+	for f, want := range map[*Flight][3]int64{&whole: {0, 5, 9}, &part: {10, 20, 7}} {
+		if offset, length, crc := f.Part(); [3]int64{offset, length, int64(crc)} != want {
+			t.Errorf("%+v: %d, %d, %d", f, offset, length, crc)
+		}
+	}
+	m := Manifest{Operators: []Operator{{Subtasks: []Subtask{{Flight: &part}, {Flight: &part}, {Flight: &whole}, {}}}}}
+	if n := m.Overtaken(); n != 45 {
+		t.Errorf("%d bytes are in flight", n)
+	}
+	if n := len(m.Tables()); n != 2 {
+		t.Errorf("flights are in %d objects", n)
 	}
 }
 

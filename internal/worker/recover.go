@@ -62,14 +62,16 @@ func (r *recovery) groups() base.KeyGroupRange {
 	return base.RangeOf(r.subtask, r.node.Parallelism, r.Plan.MaxParallelism)
 }
 
-// read reads an object and checks it.
+// read reads a part of an object and checks it.
 func (r *recovery) read(ctx context.Context, f *checkpoint.Flight) ([][]channel.Line, error) {
-	data := make([]byte, f.Bytes)
-	if err := r.Objects.ReadAt(ctx, f.Name, data, 0); err != nil {
+	offset, length, crc := f.Part()
+	data := make([]byte, length)
+	if err := r.Objects.ReadAt(ctx, f.Name, data, offset); err != nil {
 		return nil, fmt.Errorf("rows in flight in %s: %w", f.Name, err)
 	}
-	if c := crc32.Checksum(data, castagnoli); c != f.CRC {
-		return nil, base.Errorf(base.Corrupt, "%s is damaged: its checksum is %08x, not %08x", f.Name, c, f.CRC)
+	if c := crc32.Checksum(data, castagnoli); c != crc {
+		return nil, base.Errorf(base.Corrupt, "%s is damaged: the checksum of %d bytes from %d on is %08x, not %08x",
+			f.Name, length, offset, c, crc)
 	}
 	return channel.Lines(data, func(input int, src []byte) (any, error) {
 		_, read, err := r.input(f, input)

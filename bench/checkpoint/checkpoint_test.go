@@ -50,7 +50,7 @@ func TestCheckpointsOfThreeJobsAreMeasured(t *testing.T) {
 		t.Errorf("states of %d, %d and %d bytes", r.Rows[0].StateBytes, r.Rows[1].StateBytes, r.Rows[2].StateBytes)
 	}
 	if x := *r.Throttled; x.RatePerS != 50_000 || min(x.FreeS, x.UnalignedS) <= 0 || x.AlignedS < 2*x.UnalignedS ||
-		x.OvertakenBytes == 0 || x.Speedup != x.AlignedS/x.UnalignedS {
+		x.OvertakenBytes == 0 || x.Speedup != x.AlignedS/x.UnalignedS || min(x.BytesPerS, x.ByBound) <= 0 {
 		t.Errorf("%+v", x)
 	}
 }

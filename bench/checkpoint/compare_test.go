@@ -231,3 +231,29 @@ func TestAReportForPeopleHasEachPartAndItsGoals(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatOvertakesIsComparedWithAFreeCheckpointAndTheWritingOfItsBytes(t *testing.T) {
+	x := Throttled{FreeS: 0.004, AlignedS: 0.5, UnalignedS: 0.01, OvertakenBytes: 2 << 20, BytesPerS: 1 << 30}
+	x.compare()
+	if x.Speedup != 50 || x.ByBound < 1.67 || x.ByBound > 1.69 {
+		t.Errorf("%+v", x)
+	}
+	for _, g := range x.goals() {
+		if !g.OK {
+			t.Errorf("%+v", g)
+		}
+	}
+	x.UnalignedS = 0.03
+	x.compare()
+	for _, g := range x.goals() {
+		if g.OK {
+			t.Errorf("%+v", g)
+		}
+	}
+}
+
+func TestTheDiskIsFasterThanNothing(t *testing.T) {
+	if b, err := bandwidth(); err != nil || b <= 0 {
+		t.Errorf("%v bytes a second, %v", b, err)
+	}
+}

@@ -72,6 +72,6 @@ func (b *bench) throttle(ctx context.Context) error {
 		return err
 	}
 	b.r.Throttled = &t
-	b.judge(measure.AtLeast(Throttle, "duration with barriers that wait by that with such as overtake", t.Speedup, leastSpeedup))
+	b.judge(t.goals()...)
 	return nil
 }

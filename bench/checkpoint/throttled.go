@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -11,8 +12,13 @@ import (
 	"github.com/aquifer-stream/aquifer/state"
 )
 
-// leastSpeedup is how much shorter checkpoints of a job that lags should be with barriers that overtake.
-const leastSpeedup = 20
+const (
+	// leastSpeedup is how much shorter checkpoints of a job that lags should be with barriers that overtake.
+	leastSpeedup = 20
+	// mostByBound is how much longer they may take than without the throttle and with the time to write as many bytes as
+	// are overtaken.
+	mostByBound = 2
+)
 
 // Throttled is what was measured of a job whose rows come faster than its last function takes them, so that all queues
 // are full. Durations are medians, in seconds.
@@ -28,6 +34,10 @@ type Throttled struct {
 	Wanted     float64 `json:"wanted_speedup"`
 	// OvertakenBytes is the size of the rows that a barrier has overtaken.
 	OvertakenBytes int64 `json:"overtaken_bytes"`
+	// BytesPerS is how fast the disk writes and syncs a large file, ByBound is UnalignedS by FreeS and the time that it
+	// takes at this rate to write what is overtaken.
+	BytesPerS float64 `json:"bytes_per_s"`
+	ByBound   float64 `json:"by_bound"`
 }
 
 // throttle lets rows pass at a rate; without one, as they come.
@@ -66,8 +76,43 @@ func throttled(ctx context.Context, o Options) (t Throttled, err error) {
 		}
 		*m.seconds, t.OvertakenBytes = measure.Median(b.took).Seconds(), measure.Median(b.overtaken)
 	}
-	t.Speedup = t.AlignedS / t.UnalignedS
-	return t, nil
+	t.BytesPerS, err = bandwidth()
+	t.compare()
+	return t, err
+}
+
+func (t *Throttled) compare() {
+	t.Speedup = ratio(t.AlignedS, t.UnalignedS)
+	t.ByBound = ratio(t.UnalignedS, t.FreeS+ratio(float64(t.OvertakenBytes), t.BytesPerS))
+}
+
+func (t *Throttled) goals() []measure.Goal {
+	return []measure.Goal{
+		measure.AtLeast(Throttle, "duration with barriers that wait by that with such as overtake", t.Speedup, leastSpeedup),
+		measure.AtMost(Throttle, "the latter by that without the throttle and the time to write what is overtaken",
+			t.ByBound, mostByBound),
+	}
+}
+
+// bandwidth writes a file where the jobs have their state, and returns how many bytes a second became durable.
+func bandwidth() (perS float64, err error) {
+	f, err := os.CreateTemp("", "aquifer-bench-checkpoint")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	data := make([]byte, 64<<20)
+	for i := range data {
+		data[i] = byte(i * i >> 8)
+	}
+	begin := time.Now()
+	if _, err := f.Write(data); err != nil {
+		return 0, err
+	}
+	if err := f.Sync(); err != nil {
+		return 0, err
+	}
+	return float64(len(data)) / time.Since(begin).Seconds(), nil
 }
 
 // lag runs the job in a directory of its own: two shuffles, and the throttle.

@@ -3,6 +3,8 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +37,12 @@ type Options struct {
 	Memory int64
 	// Throttle is how many records a second the last function of a job takes whose source gives ten times as many.
 	Throttle int64
+	// Peer is a directory with the program "run" of another engine; empty for none. PeerEvents are the numbers of events
+	// that the part peer has before the last checkpoint, the smallest first, PeerWarmup those that the other engine has
+	// before what is measured.
+	Peer       string
+	PeerEvents []int64
+	PeerWarmup int64
 	// Checkpoints is how many are measured of each job; the median counts.
 	Checkpoints int
 }
@@ -47,13 +55,19 @@ const (
 	Restore   = "restore"
 	Drain     = "drain"
 	Throttle  = "throttled"
+	Peer      = "peer"
 )
 
 // Parts are all there are, in the order in which they are measured.
-var Parts = []string{Intervals, Sizes, Cost, Restore, Drain, Throttle}
+var Parts = []string{Intervals, Sizes, Cost, Restore, Drain, Throttle, Peer}
 
 // wants reports whether a part is measured.
-func (o Options) wants(part string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, part) }
+func (o Options) wants(part string) bool {
+	if len(o.Only) == 0 {
+		return part != Peer || o.Peer != ""
+	}
+	return slices.Contains(o.Only, part)
+}
 
 // Check refuses what cannot be measured, all mistakes at once.
 func (o Options) Check() error {
@@ -80,7 +94,7 @@ func (o Options) Check() error {
 	if o.Memory < 0 {
 		wrong = append(wrong, fmt.Errorf("memory %d bytes is negative", o.Memory))
 	}
-	if wrong = append(wrong, o.checkSizes(), o.checkRuns()); errors.Join(wrong...) != nil {
+	if wrong = append(wrong, o.checkSizes(), o.checkRuns(), o.checkPeer()); errors.Join(wrong...) != nil {
 		return base.Errorf(base.Config, "%w", errors.Join(wrong...))
 	}
 	return nil
@@ -107,6 +121,21 @@ func (o Options) checkRuns() error {
 	}
 	if o.InFlight < 1 || o.Latency <= 0 {
 		return fmt.Errorf("%d records in flight at reads of %v: both must be above 0", o.InFlight, o.Latency)
+	}
+	return nil
+}
+
+// checkPeer refuses a peer that is not there, and what it cannot be asked for.
+func (o Options) checkPeer() error {
+	if !o.wants(Peer) {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(o.Peer, "run")); o.Peer == "" || err != nil {
+		return fmt.Errorf("the part %s needs a directory with a program to run: %q has none", Peer, o.Peer)
+	}
+	if len(o.PeerEvents) == 0 || !slices.IsSorted(o.PeerEvents) || o.PeerEvents[0] < 1 || o.PeerWarmup < 0 {
+		return fmt.Errorf("%v events before a checkpoint beside a peer, after %d: there must be some, the fewest first",
+			o.PeerEvents, o.PeerWarmup)
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ type Report struct {
 	Drain *Drained `json:"drain,omitempty"`
 	// Throttled is about a job that lags.
 	Throttled *Throttled `json:"throttled,omitempty"`
+	// Beside is about another engine.
+	Beside *Beside `json:"beside,omitempty"`
 	// Goals are those of all parts that were measured.
 	Goals []measure.Goal `json:"goals"`
 }
@@ -78,6 +80,9 @@ func (r Report) Print(w io.Writer) {
 	}
 	if r.Throttled != nil {
 		parts = append(parts, func() { r.Throttled.print(w); r.printGoals(w, Throttle) })
+	}
+	if r.Beside != nil {
+		parts = append(parts, func() { r.Beside.print(w); r.printGoals(w, Peer) })
 	}
 	for i, print := range parts {
 		if i > 0 {

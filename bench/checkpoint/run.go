@@ -20,7 +20,7 @@ func Run(ctx context.Context, o Options, progress io.Writer) (Report, error) {
 		run  func(context.Context) error
 	}{
 		{Intervals, b.intervals}, {Sizes, b.sizes}, {Cost, b.cost}, {Restore, b.restores}, {Drain, b.drain},
-		{Throttle, b.throttle},
+		{Throttle, b.throttle}, {Peer, b.beside},
 	} {
 		if !o.wants(part.name) {
 			continue

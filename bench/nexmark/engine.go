@@ -1,14 +1,11 @@
 package nexmark
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os/exec"
 	"strings"
-	"time"
 
+	"github.com/aquifer-stream/aquifer/internal/measure"
 	"github.com/aquifer-stream/aquifer/internal/metric"
 	queries "github.com/aquifer-stream/aquifer/nexmark"
 )
@@ -38,27 +35,18 @@ type printed struct {
 
 // engine runs a program whose last line of output is about its run.
 func engine(ctx context.Context, name string, args ...string) (s Sample, err error) {
-	c := exec.CommandContext(ctx, name, args...)
-	var out, log bytes.Buffer
-	c.Stdout, c.Stderr, c.WaitDelay = &out, &log, 5*time.Second
-	if err := c.Run(); err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return s, fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, log.Bytes())
-	}
-	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
 	var p printed
-	err = json.Unmarshal(lines[len(lines)-1], &p)
+	if err := measure.Program(ctx, &p, name, args...); err != nil {
+		return s, err
+	}
 	switch {
-	case err != nil:
 	case p.CPUS <= 0 || p.WallS <= 0:
 		err = fmt.Errorf("no time was measured")
 	case p.Restarts > 0:
 		err = fmt.Errorf("it failed, and was restarted %d times", p.Restarts)
 	}
 	if err != nil {
-		return s, fmt.Errorf("%s %s printed %q: %w", name, strings.Join(args, " "), lines[len(lines)-1], err)
+		return s, fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
 	}
 	p.PeakRSSBytes = max(p.PeakRSSBytes, p.PeakRSSMB<<20)
 	p.ObjectRequests = requests(p.Metrics)

@@ -44,7 +44,7 @@ func TestCheckpointsAreMeasured(t *testing.T) {
 		t.Errorf("%s", r.Stdout)
 	}
 	table := succeed(t, quickCheckpoints...)
-	if !strings.Contains(table.Stdout, "pause µs") || strings.Count(table.Stdout, "\n") != 9 {
+	if !strings.Contains(table.Stdout, "pause µs") || strings.Count(table.Stdout, "\n") != 11 {
 		t.Errorf("%s", table.Stdout)
 	}
 }

@@ -35,11 +35,16 @@ Jobs count keys, with their state in a directory. What is measured is judged by 
   drain      checkpoints while records wait for reads of state (--in-flight, --latency), with barriers that wait for
              these records and with such as save them
   throttled  checkpoints of a job that lags behind its source (--throttle), with barriers that wait for the rows in front
-             of them and with such as overtake them`,
+             of them and with such as overtake them
+  peer       with --peer, the directory of a program "run" that takes the flags of the one for Flink and prints a line of
+             JSON: both engines run q18 of Nexmark with checkpoints (--peer-events), and go on from the last at the same,
+             half and double parallelism; ours has events as fast as the peer can take them, and should be sooner done
+             with a checkpoint, and back`,
 		Example: `  aquifer bench checkpoint
   aquifer bench checkpoint --only sizes,restore --sizes 10MB,1GB
   aquifer bench checkpoint --large 100000000 --rate 50000
-  aquifer bench checkpoint --memory 1000000000 --json`,
+  aquifer bench checkpoint --memory 1000000000 --json
+  aquifer bench checkpoint --only peer --peer DIR`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return conduct(c, asJSON, o.Check, func(ctx context.Context, progress io.Writer) (printable, error) {
@@ -67,5 +72,8 @@ func checkpointFlags(f *pflag.FlagSet, o *checkpoint.Options) {
 	f.DurationVar(&o.Latency, "latency", 20*time.Millisecond, "what a read of an object takes at least in the part drain")
 	f.Int64Var(&o.Throttle, "throttle", 40_000, "records per second that a job takes which lags")
 	f.IntVar(&o.Checkpoints, "checkpoints", 3, "checkpoints measured of each job; three times as many in the part sizes")
+	f.StringVar(&o.Peer, "peer", "", `directory of another engine's program "run" (default: none)`)
+	f.Int64SliceVar(&o.PeerEvents, "peer-events", []int64{2_000_000, 20_000_000}, "events before a checkpoint of the part peer")
+	f.Int64Var(&o.PeerWarmup, "peer-warmup", 1_000_000, "events of the peer before what is measured of it")
 	f.Int64Var(&o.Memory, "memory", 0, "bound on the memory of the process in bytes (0: none)")
 }

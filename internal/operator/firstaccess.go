@@ -1,6 +1,10 @@
 package operator
 
-import "github.com/aquifer-stream/aquifer/internal/async"
+import (
+	"errors"
+
+	"github.com/aquifer-stream/aquifer/internal/async"
+)
 
 // mayBegin says whether a row that has to wait does so at its first access to state, and not before it begins.
 func (p *Process[K, In, Out]) mayBegin(l *load[In], i int) bool {
@@ -12,7 +16,11 @@ func (p *Process[K, In, Out]) mayBegin(l *load[In], i int) bool {
 func (h *hand[K, In, Out]) FirstAccess() (slot uint32, ok bool) {
 	p := h.process
 	w, err := p.reader()
-	if err != nil || w == nil {
+	if w == nil || errors.Is(err, errForeign) {
+		return 0, false
+	}
+	if err != nil {
+		h.denied = err
 		return 0, false
 	}
 	l, pending := h.ticket.load, 0
@@ -31,7 +39,8 @@ func (h *hand[K, In, Out]) FirstAccess() (slot uint32, ok bool) {
 	}
 	p.env.Stats.Waited.Add(1)
 	p.entries[h.id] = w
-	return uint32(h.slot), p.sleep(w) == nil
+	h.denied = p.sleep(w)
+	return uint32(h.slot), h.denied == nil
 }
 
 // enters wakes a row that may use its key from now on.

@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -90,6 +92,20 @@ func TestRowsThatWaitForTheirFirstAccessEndWithTheirOperator(t *testing.T) {
 	r.rows(nil, event{"a", 0, 1}, event{"a", 0, 3})
 	r.wants("a1 begins, a3 begins")
 	r.close()
+}
+
+func TestAFirstAccessWhenTheTaskEndsFailsAsTheTaskDoes(t *testing.T) {
+	over := errors.New("over")
+	var cancel context.CancelCauseFunc
+	r := newCallers(t, func(env *Env) { env.Context, cancel = context.WithCancelCause(env.Context) }, event{"a", 0, 1})
+	cancel(over)
+	b := &flow.Batch[event]{}
+	b.Append(event{"a", 0, 1}, 0)
+	r.hash(b)
+	if err := r.parts[0].Batch(b); !errors.Is(err, over) || errors.Is(err, flow.ErrOutsideCall) {
+		t.Errorf("%v", err)
+	}
+	r.gate.open()
 }
 
 func TestAFirstAccessOnAnotherGoroutineIsRefused(t *testing.T) {

@@ -18,6 +18,8 @@ type hand[K comparable, In, Out any] struct {
 	id      async.ID // zero for what runs at once, as long as it does
 	ticket  ticket[In]
 	flies   bool // it is in flight, and has an id
+	// denied is why its first access to state has failed, which its function sees as a state that is not to be used.
+	denied error
 }
 
 func (p *Process[K, In, Out]) newHand(*worker[*hand[K, In, Out]]) *hand[K, In, Out] {

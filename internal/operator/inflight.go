@@ -253,8 +253,12 @@ func (p *Process[K, In, Out]) begin(h *hand[K, In, Out], id async.ID) (err error
 	return p.ended(h)
 }
 
-// outcome is how a call of user code has ended: also when an iteration over state has, the call has failed.
+// outcome is how a call of user code has ended: also when an iteration over state has, or its first access to state, the
+// call has failed.
 func (p *Process[K, In, Out]) outcome(h *hand[K, In, Out], err error) error {
+	if h.denied != nil {
+		err, h.denied = h.denied, nil
+	}
 	if err == nil {
 		err = p.state.store.Failure(h.slot)
 	}

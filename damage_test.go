@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/aquifer-stream/aquifer/internal/base"
+	"github.com/aquifer-stream/aquifer/internal/checkpoint"
 )
 
 // rounds is a job that counts two numbers, in as many rounds as it is run; each run but the last ends with a
@@ -193,18 +194,22 @@ func TestAManifestOfANewerFormatIsRefusedAndNothingIsTouched(t *testing.T) {
 	h := newHistory(t)
 	name := h.manifest(t, 3)
 	h.change(t, name, func(data []byte) []byte {
-		return bytes.Replace(data, []byte(`"format":1`), []byte(`"format":2`), 1)
+		return bytes.Replace(data, formatted(checkpoint.Format), formatted(checkpoint.Format+1), 1)
 	})
 	before := h.content(t)
 	err := h.resume(t, 0)
 	if base.KindOf(err) != base.Config {
 		t.Errorf("%v", err)
 	}
-	wantError(t, err, name, "written in format 2, of a newer version of Aquifer; this one reads up to format 1")
+	wantError(t, err, name, fmt.Sprintf("written in format %d, of a newer version of Aquifer; this one reads up to format %d",
+		checkpoint.Format+1, checkpoint.Format))
 	if after := h.content(t); after != before {
 		t.Error("the state was touched")
 	}
 }
+
+// formatted is what a manifest of a format begins with.
+func formatted(format int) []byte { return fmt.Appendf(nil, `{"format":%d,`, format) }
 
 // content is all that is in the state directory, as text.
 func (h history) content(t *testing.T) string {

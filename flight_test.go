@@ -16,12 +16,15 @@ import (
 )
 
 // distant is an object store whose state takes a while to be read.
-type distant struct{ objstore.Store }
+type distant struct {
+	objstore.Store
+	wait time.Duration
+}
 
 func (d distant) ReadAt(ctx context.Context, name string, p []byte, off int64) error {
 	if strings.HasPrefix(name, "shards/") {
 		select {
-		case <-time.After(100 * time.Microsecond):
+		case <-time.After(d.wait):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -115,7 +118,7 @@ func ledgers(end int64, fn newFunc, gate func(int64) error, sink *collected[stri
 func small(store objstore.Store) RunOptions {
 	return RunOptions{
 		Parallelism: 1, MaxParallelism: 8, Memory: someMemory, CheckpointInterval: 20 * time.Millisecond,
-		Restarts: -1, objects: distant{store},
+		Restarts: -1, objects: distant{store, 100 * time.Microsecond},
 	}
 }
 

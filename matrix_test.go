@@ -212,11 +212,8 @@ func (x *trial) draw() RunOptions {
 	}
 	micro := func(from, to int) time.Duration { return time.Duration(from+x.int(to-from)) * time.Microsecond }
 	var objects objstore.Store = fault.New(x.store, x.inStore)
-	if x.int(4) > 0 {
-		objects = distant{objects}
-	}
-	for range x.topology.farther {
-		objects = distant{objects}
+	if away := x.topology.farther + min(1, x.int(4)); away > 0 {
+		objects = distant{objects, time.Duration(away) * 100 * time.Microsecond}
 	}
 	return RunOptions{
 		MaxParallelism: x.maximum, CheckpointInterval: micro(1000, 6000), FlushAfter: micro(20, 10_000),

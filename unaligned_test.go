@@ -126,7 +126,7 @@ func TestDamagedRowsInFlightAreNamed(t *testing.T) {
 		})
 		_, err := relayJob(1<<40, nil, func() error { return nil }, 2, sink).Run(t.Context(),
 			RunOptions{Parallelism: 3, MaxParallelism: 16, Restarts: -1, objects: damaged})
-		wantError(t, err, ".flight is damaged: its checksum is ")
+		wantError(t, err, ".flight is damaged: the checksum of ")
 	})
 }
 

@@ -132,7 +132,7 @@ func flipBit(data []byte) []byte {
 }
 
 func newerFormat(data []byte) []byte {
-	return []byte(strings.Replace(string(data), `"format":1`, `"format":9`, 1))
+	return []byte(strings.Replace(string(data), fmt.Sprintf(`"format":%d`, checkpoint.Format), `"format":9`, 1))
 }
 
 func TestAnEmptyStoreBeginsWithoutACheckpointAndOpeningWritesNothing(t *testing.T) {
@@ -305,7 +305,7 @@ func TestNewerFormatsAreRefusedAsSuch(t *testing.T) {
 	save(t, s, 2)
 	replace(t, objects, s.head.Manifest, newerFormat)
 	_, err := s.Latest(t.Context())
-	mustSay(t, err, base.Config, s.head.Manifest, "format 9", "newer version", "up to format 1")
+	mustSay(t, err, base.Config, s.head.Manifest, "format 9", "newer version", fmt.Sprint("up to format ", checkpoint.Format))
 	if strings.Contains(err.Error(), "--from") {
 		t.Errorf("%q offers to lose what is not damaged", err)
 	}

@@ -23,9 +23,9 @@ func (a *arrivals) begin(read func(), take func() error) {
 	a.under++
 	a.all.Go(func() {
 		read()
-		a.mu.Lock()
+		a.mu.Lock() // until the token is there: none comes for what has been taken
+		defer a.mu.Unlock()
 		a.back = append(a.back, take)
-		a.mu.Unlock()
 		select {
 		case a.wake <- struct{}{}:
 		default:

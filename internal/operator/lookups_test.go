@@ -124,6 +124,7 @@ func TestRowsThatSleepAreReadForTogether(t *testing.T) {
 	r.rows(nil, known...)
 	r.all() // the values of all keys come
 	r.shut()
+	forget(r.op())
 	r.rows(nil, then...)
 	if in, asleep := r.op().flight.InFlight(), r.op().flight.Parked(); in != rows || asleep != rows {
 		t.Fatalf("%d in flight, %d asleep", in, asleep)

@@ -1,10 +1,6 @@
 package operator
 
-import (
-	"errors"
-
-	"github.com/aquifer-stream/aquifer/internal/async"
-)
+import "github.com/aquifer-stream/aquifer/internal/async"
 
 // mayBegin says whether a row that has to wait does so at its first access to state, and not before it begins.
 func (p *Process[K, In, Out]) mayBegin(l *load[In], i int) bool {
@@ -16,7 +12,7 @@ func (p *Process[K, In, Out]) mayBegin(l *load[In], i int) bool {
 func (h *hand[K, In, Out]) FirstAccess() (slot uint32, ok bool) {
 	p := h.process
 	w, err := p.reader()
-	if w == nil || errors.Is(err, errForeign) {
+	if w == nil { // also on a goroutine that is not the call's: h is not its to write to
 		return 0, false
 	}
 	if err != nil {
